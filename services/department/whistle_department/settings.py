@@ -1,0 +1,11 @@
+"""What a department instance is told beyond everybody's settings."""
+
+from pydantic import Field
+
+from whistle_shared import runtime
+
+
+class Settings(runtime.Settings):
+    """`instance` names this running service; the registry says which departments it serves (`hosted`, `ga`…)."""
+
+    instance: str = Field(pattern=r"^[a-z0-9-]{1,32}$")

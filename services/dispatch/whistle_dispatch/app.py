@@ -1,0 +1,21 @@
+"""The only wiring of dispatch."""
+
+import whistle_dispatch
+from whistle_dispatch import api, consumers, store
+from whistle_dispatch.settings import Settings
+from whistle_shared.runtime import Service, make_time
+from whistle_shared.timesource import TimeSource
+
+
+def build(settings: Settings, time: TimeSource | None = None) -> Service:
+    """The dispatch service; tests pass a time source of their own."""
+    service = Service(
+        "dispatch",
+        whistle_dispatch.__doc__ or "",
+        settings,
+        time or make_time(settings),
+        load=lambda unit, works: store.load(service.replica, unit, works),
+        handlers=consumers.SUBSCRIPTIONS,
+    )
+    service.app.include_router(api.router)
+    return service

@@ -1,0 +1,86 @@
+"""The district pack: the editable folder that says who is in the district and what its rules are.
+
+`read_pack` reads files and nothing else (the only I/O of this room, so that the door is one module); what is
+decided is decided by `parse_pack`, which is pure. Which file may say what: `pack_rules`, `pack_calendar`.
+INVARIANT: a pack is whole and right, or it is refused with every mistake found; nothing is half loaded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from whistle_dispatch.domain.pack_calendar import FILE as CALENDAR_FILE
+from whistle_dispatch.domain.pack_calendar import build_calendars
+from whistle_dispatch.domain.pack_rules import CELLS, NOTES, build_registry
+from whistle_dispatch.domain.pack_text import (
+    LARGEST_FILE,
+    Document,
+    PackInvalid,
+    Problem,
+    name_reason,
+    read_sheet,
+    read_toml,
+    version_reason,
+)
+from whistle_shared.contracts import dispatch
+from whistle_shared.registry import Registry
+
+__all__ = ["Pack", "PackInvalid", "Problem", "parse_pack", "read_pack"]
+
+_PACK_FILE = "pack.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack that is right, with its own versions: dispatch puts the stored ones in their place.
+
+    `calendars`: one body of `calendar_published` per year, in order of years.
+    """
+
+    name: str
+    registry: Registry
+    calendars: tuple[dispatch.CalendarPublished, ...]
+
+
+def read_pack(folder: Path) -> Pack:
+    """Read and check the pack in `folder`. Raises PackInvalid with every mistake, missing files included."""
+    names = [_PACK_FILE, CALENDAR_FILE, *map(_csv, CELLS)]
+    paths = {name: folder / name for name in names}
+    paths |= {f"calendar/{path.name}": path for path in folder.glob("calendar/*.json")}
+    return parse_pack({name: data for name, path in paths.items() if (data := _bytes(path)) is not None})
+
+
+def parse_pack(files: Mapping[str, bytes]) -> Pack:
+    """Check a pack given as bytes by file name (`calendar/<year>.json` too). Raises PackInvalid."""
+    about = read_toml(_PACK_FILE, files.get(_PACK_FILE), ("name", "version"))
+    calendars, hours, calendar_problems = build_calendars(files)
+    sheets = {
+        section: read_sheet(_csv(section), files.get(_csv(section)), cells, NOTES.get(section, ()))
+        for section, cells in CELLS.items()
+    }
+    about_problems = [*about.problems, *_about_problems(about)]
+    version = 0 if about_problems else about.values["version"]
+    registry, problems = build_registry(version, sheets, hours.minutes_per_day)
+    problems += [*about_problems, *calendar_problems]
+    if problems or registry is None:
+        raise PackInvalid(problems)
+    return Pack(about.values["name"], registry, calendars)
+
+
+def _about_problems(about: Document) -> list[Problem]:
+    checks = {"name": name_reason, "version": version_reason}
+    reasons = {key: check(about.values[key]) for key, check in checks.items() if key in about.values}
+    return [about.problem(key, reason) for key, reason in reasons.items() if reason]
+
+
+def _csv(section: str) -> str:
+    return f"{section}.csv"
+
+
+def _bytes(path: Path) -> bytes | None:
+    """The file's bytes, at most one more than a pack's file may have; None when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError:
+        return None

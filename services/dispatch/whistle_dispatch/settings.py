@@ -1,0 +1,5 @@
+"""dispatch needs no settings beyond everybody's."""
+
+from whistle_shared.runtime import Settings
+
+__all__ = ["Settings"]

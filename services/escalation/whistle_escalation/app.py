@@ -1,0 +1,28 @@
+"""The only wiring of escalation."""
+
+from functools import partial
+
+import whistle_escalation
+from whistle_escalation import api, consumers, store, timers
+from whistle_escalation.settings import Settings
+from whistle_shared.runtime import Service, make_time
+from whistle_shared.timers import Timer
+from whistle_shared.timesource import TimeSource
+
+
+def build(settings: Settings, time: TimeSource | None = None) -> Service:
+    """The escalation service; tests pass a time source of their own."""
+    service = Service(
+        "escalation",
+        whistle_escalation.__doc__ or "",
+        settings,
+        time or make_time(settings),
+        load=lambda unit, works: store.load(service.replica, unit, works),
+        handlers=consumers.SUBSCRIPTIONS,
+        admits=lambda event: consumers.admits(service.replica, event),
+    )
+    fire = partial(timers.fire, service.group, service.replica)
+    timer = Timer(fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
+    service.duties["timer"] = timer.run
+    service.app.include_router(api.router)
+    return service

@@ -1,0 +1,25 @@
+"""The only wiring of intake."""
+
+from functools import partial
+
+import whistle_intake
+from whistle_intake import api, consumers, store
+from whistle_intake.settings import Settings
+from whistle_shared.runtime import Service, make_time
+from whistle_shared.timesource import TimeSource
+
+
+def build(settings: Settings, time: TimeSource | None = None) -> Service:
+    """The intake service; tests pass a time source of their own."""
+    service = Service(
+        "intake",
+        whistle_intake.__doc__ or "",
+        settings,
+        time or make_time(settings),
+        load=lambda unit, works: store.load(service.replica, unit, works),
+        handlers=consumers.SUBSCRIPTIONS,
+        admits=lambda event: consumers.admits(service.replica, event),
+    )
+    service.ready_checks.append(partial(api.registry_missing, service))
+    service.app.include_router(api.router)
+    return service

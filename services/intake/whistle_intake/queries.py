@@ -1,0 +1,47 @@
+"""Read models: a page of whistles, and one whistle with its whole timeline."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from whistle_intake import domain, store, tables
+from whistle_shared.auth import Caller
+from whistle_shared.errors import NotFound
+
+
+async def whistles(
+    engine: AsyncEngine, caller: Caller, *, state: str | None, after: UUID | None, limit: int
+) -> Sequence[Any]:
+    """A page of the caller's whistles, newest first."""
+    w = tables.whistle.c
+    query = select(tables.whistle).order_by(w.whistle_id.desc()).limit(limit)
+    if caller.scope != "*":
+        query = query.where(w.street == caller.scope)
+    if state is not None:
+        query = query.where(w.state == state)
+    if after is not None:
+        query = query.where(w.whistle_id < after)
+    async with engine.connect() as connection:
+        return (await connection.execute(query)).all()
+
+
+async def whistle(
+    engine: AsyncEngine, caller: Caller, whistle_id: UUID
+) -> tuple[Any, list[domain.Task], Sequence[Any]]:
+    """One whistle's row, its tasks and its timeline in business order. Raises NotFound."""
+    w, t, line = tables.whistle.c, tables.task.c, tables.timeline.c
+    async with engine.connect() as connection:
+        row = (await connection.execute(select(tables.whistle).where(w.whistle_id == whistle_id))).one_or_none()
+        if row is None or not caller.covers(row.street):
+            raise NotFound(f"whistle {whistle_id}")
+        found = await connection.execute(
+            select(tables.task).where(t.whistle_id == whistle_id).order_by(t.role.desc(), t.department)
+        )
+        tasks = [store.to_task(task) for task in found]
+        told = await connection.execute(
+            select(tables.timeline).where(line.whistle_id == whistle_id).order_by(line.at, line.position)
+        )
+        return row, tasks, told.all()

@@ -1,0 +1,138 @@
+"""Events of *escalation*: time passing, and what it sets off."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from whistle_shared.contracts.vocabulary import (
+    ClockName,
+    ClockStatus,
+    Code,
+    DeliveryEvent,
+    EventData,
+    Frozen,
+    Instant,
+    RungForm,
+    Side,
+    Text,
+)
+
+
+class ClocksArmed(EventData):
+    """The receipt for `whistle_dispatched` and `whistle_unrouted`: so many clocks are running."""
+
+    key: ClassVar[str] = "escalation.clocks_armed.v1"
+    whistle_id: UUID
+    round: int
+    clocks: int
+
+
+class ClockChange(Frozen):
+    """One clock's new status. `due_at` is None for a clock that has not started."""
+
+    clock_id: UUID
+    name: ClockName
+    status: ClockStatus
+    due_at: Instant | None = None
+
+
+class ClocksChanged(EventData):
+    """The receipt for a department's step or a withdrawal: which clocks it started and stopped."""
+
+    key: ClassVar[str] = "escalation.clocks_changed.v1"
+    addressed: ClassVar[bool] = True
+    whistle_id: UUID
+    task_id: UUID | None
+    changes: tuple[ClockChange, ...]
+
+
+class ClockEvent(EventData):
+    """What every event about one clock says. `department` is None for the street's and the district's clocks."""
+
+    addressed: ClassVar[bool] = True
+    whistle_id: UUID
+    task_id: UUID | None
+    department: Code | None
+    clock_id: UUID
+    clock: ClockName
+    side: Side
+    due_at: Instant
+
+
+class ClockWarned(ClockEvent):
+    """`percent` of the limit has passed."""
+
+    key: ClassVar[str] = "escalation.clock_warned.v1"
+    percent: int
+    warned_at: Instant
+
+
+class ClockBreached(ClockEvent):
+    """The limit has passed."""
+
+    key: ClassVar[str] = "escalation.clock_breached.v1"
+    fired_at: Instant
+    late_by_seconds: float
+
+
+class EscalationRaised(ClockEvent):
+    """A rung of the ladder was climbed. `late_by_seconds`: business seconds between `rung_at` and `fired_at`."""
+
+    key: ClassVar[str] = "escalation.escalation_raised.v1"
+    escalation_id: UUID
+    rung: int
+    role: Code
+    form: RungForm
+    rung_at: Instant
+    fired_at: Instant
+    late_by_seconds: float
+    degraded: bool
+
+
+class EscalationEnded(ClockEvent):
+    """What every end of an escalation says."""
+
+    escalation_id: UUID
+    rung: int
+    reason: Text
+
+
+class EscalationWithdrawn(EscalationEnded):
+    """The escalation should not stand: the clock was met in time, or its task was cancelled."""
+
+    key: ClassVar[str] = "escalation.escalation_withdrawn.v1"
+
+
+class EscalationResolved(EscalationEnded):
+    """The clock was met, late: the escalation stands and is over."""
+
+    key: ClassVar[str] = "escalation.escalation_resolved.v1"
+
+
+class EscalationAcknowledged(ClockEvent):
+    """The person a rung called has seen it. Later rungs still fire."""
+
+    key: ClassVar[str] = "escalation.escalation_acknowledged.v1"
+    escalation_id: UUID
+    rung: int
+    by: Text
+
+
+class DeadlineRecomputed(ClockEvent):
+    """A published calendar year moved a provisional due time (`due_at` is the new one)."""
+
+    key: ClassVar[str] = "escalation.deadline_recomputed.v1"
+    previous_due_at: Instant
+    provisional: bool
+    calendar_version: int
+
+
+class DeliveryStuck(DeliveryEvent):
+    """No receipt within the limit of RELIABILITY: the matter is shown to operations while it is sent again."""
+
+    key: ClassVar[str] = "escalation.delivery_stuck.v1"
+
+
+class DeliveryRecovered(DeliveryEvent):
+    """The receipt of a stuck event arrived after all."""
+
+    key: ClassVar[str] = "escalation.delivery_recovered.v1"

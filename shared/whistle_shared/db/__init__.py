@@ -1,0 +1,30 @@
+"""One transaction that collects: the Unit, the outbox and the inbox. The only place that commits.
+
+INVARIANT: an effect, the events it emits and the inbox row of the event that caused it are one transaction.
+"""
+
+from whistle_shared.db.engine import is_outage, is_transient, make_engine, wait_until_up
+from whistle_shared.db.group import Group, Work
+from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused
+from whistle_shared.db.migrate import migrate
+from whistle_shared.db.outbox import Outbox, Outgoing
+from whistle_shared.db.tables import metadata, own_tables
+from whistle_shared.db.unit import Unit
+
+__all__ = [
+    "Answer",
+    "Group",
+    "KeyReused",
+    "Outbox",
+    "Outgoing",
+    "Idempotency",
+    "Unit",
+    "Work",
+    "is_outage",
+    "is_transient",
+    "make_engine",
+    "metadata",
+    "migrate",
+    "own_tables",
+    "wait_until_up",
+]

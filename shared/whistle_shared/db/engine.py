@@ -1,0 +1,81 @@
+"""Connections to PostgreSQL: pool, time limits, and how its failures are told apart.
+
+Three kinds of failure: an outage (nothing works: pause), a transient one (this transaction lost a race: try again),
+and everything else (this input is at fault, or we are).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import uniform
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+from sqlalchemy import exc, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+log = structlog.get_logger(__name__)
+
+_SERVER_SETTINGS = {
+    "jit": "off",
+    "timezone": "UTC",
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "15s",
+}
+_TRANSIENT = ("40001", "40P01", "55P03", "57014")
+_OUTAGE = ("57P01", "57P02", "57P03", "53300", "53100", "25P03", "08")
+
+
+def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle") -> AsyncEngine:
+    """An engine for `postgresql+asyncpg://…`. Waits at most 2 s for a pooled connection, 5 s for a statement."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=2,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 6,
+            "server_settings": _SERVER_SETTINGS | {"application_name": name},
+        },
+    )
+
+
+def _sqlstate(error: BaseException) -> str:
+    origin = error.orig if isinstance(error, exc.DBAPIError) else error
+    return str(getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None) or "")
+
+
+def is_transient(error: BaseException) -> bool:
+    """A lost race: serialization failure, deadlock, lock or statement time-out. Trying again may succeed."""
+    return _sqlstate(error) in _TRANSIENT
+
+
+def is_outage(error: BaseException) -> bool:
+    """The database cannot be reached or takes no work; no input is at fault."""
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, (OSError, TimeoutError, exc.TimeoutError, asyncpg.InterfaceError)):
+        return True
+    origin = error.orig if isinstance(error, exc.DBAPIError) else error
+    cause = getattr(origin, "__cause__", None)
+    if isinstance(cause, (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)):
+        return True
+    return _sqlstate(error).startswith(_OUTAGE)
+
+
+async def wait_until_up(engine: AsyncEngine, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Return once the database answers; probes with a growing pause (0.2 to 3 s, random)."""
+    wait = 0.2
+    while True:
+        try:
+            async with engine.connect() as connection:
+                await connection.execute(text("select 1"))
+                return
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("database.down", error=str(error)[:200])
+        await pause(uniform(wait / 2, wait))
+        wait = min(wait * 2, 3.0)

@@ -1,0 +1,255 @@
+"""Group commit: many pieces of work, one transaction. Requests, events and timers all go through here.
+
+Whoever is free commits what is waiting; there is no timer, so a single request at rest pays nothing. If one piece
+spoils a transaction, the pieces are run again one by one, so it spoils only itself.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from whistle_shared.contracts import TYPES, Event, EventData
+from whistle_shared.db import tables
+from whistle_shared.db.engine import is_outage, is_transient
+from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused, stored_answers
+from whistle_shared.db.outbox import LEASE, Outbox, Outgoing
+from whistle_shared.db.unit import Unit
+from whistle_shared.observability import Trace, new_trace
+from whistle_shared.timesource import TimeSource, wall_now
+
+log = structlog.get_logger(__name__)
+_LARGEST = 100
+_COMMITTERS = 2
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One thing to do in a transaction: `act` decides and collects, without waiting for anything.
+
+    `whistle` is locked and loaded before `act` runs. `event` is claimed in the inbox, `idempotency` in the table of
+    idempotency keys. `wants` is for the service's `load`: what else to fetch for this piece.
+    """
+
+    act: Callable[[Unit], Any]
+    whistle: UUID | None = None
+    idempotency: Idempotency | None = None
+    event: Event[EventData] | None = None
+    wants: Any = None
+    trace: Trace = field(default_factory=new_trace)
+
+    def locks(self) -> Iterable[str]:
+        if self.whistle is not None:
+            yield str(self.whistle)
+        elif self.event is not None:
+            yield self.event.subject
+        if self.idempotency is not None:
+            yield "key " + " ".join(self.idempotency.identity)
+
+
+Load = Callable[[Unit, Sequence[Work]], Awaitable[None]]
+
+
+class Spoilt(Exception):
+    """A piece of work failed after it had begun to collect; its transaction cannot be kept."""
+
+
+class Group:
+    """The one way to change a service's database. `hand_over` takes committed events to a relay in this process;
+    without one they are due at once for whichever process polls the outbox."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        producer: str,
+        time: TimeSource,
+        load: Load,
+        outbox: Outbox,
+        hand_over: Callable[[list[Outgoing]], None] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.producer = producer
+        self.time = time
+        self.outbox = outbox
+        self._load = load
+        self._hand_over = hand_over
+        self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
+        self._committers: set[asyncio.Task[None]] = set()
+
+    async def do(self, work: Work) -> Any:
+        """Have `work` done in the next transaction; returns what `act` returned or raises what it raised."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        if len(self._committers) < _COMMITTERS:
+            task = asyncio.create_task(self._commit_waiting(), name="group-commit")
+            self._committers.add(task)
+            task.add_done_callback(self._committers.discard)
+        return await future
+
+    async def _commit_waiting(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST))]
+            try:
+                outcomes = await self.run([work for work, _ in batch])
+            except Exception as error:
+                outcomes = [error] * len(batch)
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if future.done():
+                    continue
+                if isinstance(outcome, Exception):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+
+    async def settled(self) -> None:
+        """Wait until nothing that was asked for is waiting or being committed."""
+        while self._committers:
+            await asyncio.gather(*self._committers, return_exceptions=True)
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        """A transaction to collect in; written, committed and handed to the relay when the block ends well."""
+        async with self.engine.begin() as connection:
+            unit = Unit(connection, self.producer, self.time.now(), LEASE if self._hand_over else timedelta(0))
+            unit.trace = new_trace()
+            yield unit
+            await self._settle(unit)
+            await unit.flush()
+        if self._hand_over:
+            self._hand_over(unit.outgoing)
+
+    async def run(self, works: Sequence[Work]) -> list[Any]:
+        """Do all of `works` in one transaction. Returns per piece its result or its exception, in order.
+
+        Raises only when the database is out of reach.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._together(works)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                if is_transient(error) and attempt < _ATTEMPTS:
+                    continue
+                if len(works) > 1:
+                    log.info("group.split", size=len(works), error=str(error)[:300])
+                    return [(await self.run([work]))[0] for work in works]
+                return [error.__cause__ if isinstance(error, Spoilt) else error]
+        raise AssertionError("unreachable")
+
+    async def _together(self, works: Sequence[Work]) -> list[Any]:
+        async with self.unit() as unit:
+            await unit.lock(lock for work in works for lock in work.locks())
+            seen = await self._seen(unit, works)
+            answers = await self._answered(unit, works)
+            fresh = [
+                work
+                for work in works
+                if not (work.event and work.event.id in seen)
+                and not (work.idempotency and work.idempotency.identity in answers)
+            ]
+            await self._load(unit, fresh)
+            return [self._one(unit, work, seen, answers) for work in works]
+
+    def _one(self, unit: Unit, work: Work, seen: set[UUID], answers: dict[tuple[str, str], tuple[str, Answer]]) -> Any:
+        if work.event is not None and work.event.id in seen:
+            return None
+        if work.idempotency is not None and work.idempotency.identity in answers:
+            digest, answer = answers[work.idempotency.identity]
+            return answer if digest == work.idempotency.digest else KeyReused()
+        before = unit.touches
+        unit.cause, unit.trace = work.event, work.trace
+        try:
+            result = work.act(unit)
+        except Exception as error:
+            if unit.touches != before:
+                raise Spoilt from error
+            return error
+        if work.event is not None:
+            seen.add(work.event.id)
+            unit.insert(
+                tables.inbox,
+                event_id=work.event.id,
+                receipt_id=unit.receipt_for(work.event.id),
+                seen_at=wall_now(),
+            )
+        if work.idempotency is not None:
+            self._keep_answer(unit, work.idempotency, result, answers)
+        return result
+
+    @staticmethod
+    def _keep_answer(
+        unit: Unit, request: Idempotency, answer: Answer, answers: dict[tuple[str, str], tuple[str, Answer]]
+    ) -> None:
+        answers[request.identity] = (request.digest, Answer(answer.status, answer.body, replayed=True))
+        unit.insert(
+            tables.idempotency,
+            caller=request.caller,
+            key=request.key,
+            digest=request.digest,
+            status=answer.status,
+            body=answer.body,
+            created_at=wall_now(),
+        )
+
+    async def _seen(self, unit: Unit, works: Sequence[Work]) -> set[UUID]:
+        """Events handled before. Every event ends the wait for its receipt; a seen one gets its own receipt again."""
+        events = [work.event for work in works if work.event is not None]
+        if not events:
+            return set()
+        found = await unit.connection.execute(
+            select(tables.inbox.c.event_id).where(tables.inbox.c.event_id.in_([event.id for event in events]))
+        )
+        seen = {row.event_id for row in found}
+        unit.receipts.extend((event.causation_id, event.producer) for event in events if event.causation_id)
+        if seen:
+            await self.outbox.send_receipts_again(unit.connection, sorted(seen))
+        return seen
+
+    async def _answered(self, unit: Unit, works: Sequence[Work]) -> dict[tuple[str, str], tuple[str, Answer]]:
+        requests = [work.idempotency for work in works if work.idempotency is not None]
+        return await stored_answers(unit.connection, requests) if requests else {}
+
+    async def _settle(self, unit: Unit) -> None:
+        for row in await self.outbox.settle(unit.connection, unit.receipts):
+            self._tell_delivery(unit, "delivery_recovered", row)
+
+    async def report_stuck(self) -> None:
+        """Tell operations about events whose receipt has been missing for too long, each once."""
+        async with self.unit() as unit:
+            for row in await self.outbox.mark_stuck(unit.connection):
+                log.warning("outbox.stuck", event_id=str(row.event_id), key=row.key, receiver=row.receiver)
+                self._tell_delivery(unit, "delivery_stuck", row)
+
+    def _tell_delivery(self, unit: Unit, what: str, row: Any) -> None:
+        model = TYPES[f"{self.producer.split('.')[0]}.{what}.v1"]
+        unit.cause, unit.trace = None, new_trace()
+        whistle = _uuid_or_none(row.subject)
+        unit.emit(
+            model.model_validate(
+                {
+                    "event_id": row.event_id,
+                    "event_type": row.key,
+                    "whistle_id": whistle,
+                    "receiver": row.receiver,
+                    "sent_at": row.since,
+                }
+            ),
+            row.subject,
+        )
+
+
+def _uuid_or_none(subject: str) -> UUID | None:
+    try:
+        return UUID(subject)
+    except ValueError:
+        return None

@@ -1,0 +1,28 @@
+"""The registry as a value: departments, streets, grids, categories with routing, policies, ladders. Pure.
+
+dispatch owns it and publishes it in parts; whoever keeps a copy does so with `whistle_shared.replica`.
+"""
+
+from whistle_shared.registry.model import (
+    Category,
+    Department,
+    Grid,
+    Ladder,
+    LadderRung,
+    Policy,
+    Registry,
+    Street,
+    registry_rows,
+)
+
+__all__ = [
+    "Category",
+    "Department",
+    "Grid",
+    "Ladder",
+    "LadderRung",
+    "Policy",
+    "Registry",
+    "Street",
+    "registry_rows",
+]

@@ -1,0 +1,10 @@
+"""A service as a whole: what it is made of, how it starts, how it stops.
+
+INVARIANT: correctness never depends on an orderly stop; the order below only spares others the wait.
+"""
+
+from whistle_shared.runtime.process import run_process
+from whistle_shared.runtime.service import CurrentCaller, Here, Service, make_time, trace_of
+from whistle_shared.runtime.settings import Settings
+
+__all__ = ["CurrentCaller", "Here", "Service", "Settings", "make_time", "run_process", "trace_of"]

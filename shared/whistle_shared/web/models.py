@@ -1,0 +1,60 @@
+"""What every API shares: strict input models, and pages by cursor."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from whistle_shared.errors import Invalid
+
+
+class Strict(BaseModel):
+    """Input: unknown fields and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem document."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[dict[str, str]] | None = Field(None, description="`[{field, reason}]` where fields are at fault")
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"description": text, "model": Problem, "content": {"application/problem+json": {}}}
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: _problem("The request cannot be read"),
+    401: _problem("No valid bearer token"),
+    403: _problem("The role may never do this"),
+    404: _problem("Not there, or not for this caller"),
+    409: _problem("Not possible in this state"),
+    413: _problem("The body is too large"),
+    415: _problem("Not application/json"),
+    422: _problem("A field is at fault"),
+    503: _problem("Not available now; try again"),
+}
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most")]
+Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before")]
+
+
+def after(cursor: str | None) -> UUID | None:
+    """The id behind a cursor. Raises Invalid for one that is not ours."""
+    if cursor is None:
+        return None
+    try:
+        return UUID(hex=cursor)
+    except ValueError:
+        raise Invalid("cursor", "is not a cursor of this list") from None
+
+
+def next_cursor(ids: list[UUID], limit: int) -> str | None:
+    """The cursor for the page after these, or None when this page was not full."""
+    return ids[-1].hex if len(ids) == limit else None
