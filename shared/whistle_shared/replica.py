@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from whistle_shared.contracts import Event
 from whistle_shared.contracts.dispatch import CalendarPublished, RegistryPublished
-from whistle_shared.db import Unit, is_outage
+from whistle_shared.db import Unit, is_passing
 from whistle_shared.db.tables import calendar_year, registry_part
 from whistle_shared.registry import Registry
 from whistle_shared.worktime import Calendar, CalendarYear, HoursProfile
@@ -61,8 +61,9 @@ class Replica:
                 async with engine.connect() as connection:
                     await self.refresh(connection)
             except Exception as error:
-                if not is_outage(error):
+                if not is_passing(error):
                     raise
+                log.warning("registry.not_read", error=str(error)[:200])
             await asyncio.sleep(_EVERY)
 
     async def refresh(self, connection: AsyncConnection) -> None:

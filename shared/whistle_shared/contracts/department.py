@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from whistle_shared.contracts.vocabulary import Code, DeliveryEvent, EventData, Text
+from whistle_shared.contracts.vocabulary import Code, DeliveryEvent, EventData, Round, Text
 
 
 class TasksReceived(EventData):
@@ -11,7 +11,7 @@ class TasksReceived(EventData):
 
     key: ClassVar[str] = "department.tasks_received.v1"
     whistle_id: UUID
-    round: int
+    round: Round
     instance: Code
     departments: tuple[Code, ...]
 

@@ -12,10 +12,12 @@ from whistle_shared.contracts.vocabulary import (
     Frozen,
     Instant,
     Presence,
+    Round,
     RungForm,
     Side,
     TaskRole,
     Text,
+    Version,
 )
 
 Section = Literal["departments", "streets", "grids", "categories", "policies", "ladders"]
@@ -26,7 +28,7 @@ class RegistryPublished(EventData):
     of every section named in `sections` (section → number of parts) for one version."""
 
     key: ClassVar[str] = "dispatch.registry_published.v1"
-    version: int
+    version: Version
     section: Section
     part: int
     parts: int
@@ -46,7 +48,7 @@ class CalendarPublished(EventData):
     """One calendar year with the working hours in force. `windows` are local minutes of the day [open, close)."""
 
     key: ClassVar[str] = "dispatch.calendar_published.v1"
-    version: int
+    version: Version
     year: int
     official: bool
     days: tuple[CalendarDay, ...]
@@ -103,13 +105,13 @@ class WhistleDispatched(EventData):
     key: ClassVar[str] = "dispatch.whistle_dispatched.v1"
     addressed: ClassVar[bool] = True
     whistle_id: UUID
-    round: int
+    round: Round
     facts: WhistleFacts
     whistle_due_at: Instant | None
     tasks: tuple[TaskCalled, ...]
     terms: dict[str, tuple[ClockSpec, ...]]
-    registry_version: int
-    calendar_version: int
+    registry_version: Version
+    calendar_version: Version
     flags: tuple[str, ...] = ()
 
 
@@ -118,12 +120,12 @@ class WhistleUnrouted(EventData):
 
     key: ClassVar[str] = "dispatch.whistle_unrouted.v1"
     whistle_id: UUID
-    round: int
+    round: Round
     facts: WhistleFacts
     reason: Text
     clocks: tuple[ClockSpec, ...]
-    registry_version: int
-    calendar_version: int
+    registry_version: Version
+    calendar_version: Version
 
 
 class WhistleCancelled(EventData):
@@ -132,7 +134,7 @@ class WhistleCancelled(EventData):
     key: ClassVar[str] = "dispatch.whistle_cancelled.v1"
     addressed: ClassVar[bool] = True
     whistle_id: UUID
-    round: int
+    round: Round
     departments: tuple[Code, ...]
     reason: Text
 

@@ -11,9 +11,11 @@ from whistle_shared.contracts.vocabulary import (
     EventData,
     Frozen,
     Instant,
+    Round,
     RungForm,
     Side,
     Text,
+    Version,
 )
 
 
@@ -22,7 +24,7 @@ class ClocksArmed(EventData):
 
     key: ClassVar[str] = "escalation.clocks_armed.v1"
     whistle_id: UUID
-    round: int
+    round: Round
     clocks: int
 
 
@@ -123,7 +125,7 @@ class DeadlineRecomputed(ClockEvent):
     key: ClassVar[str] = "escalation.deadline_recomputed.v1"
     previous_due_at: Instant
     provisional: bool
-    calendar_version: int
+    calendar_version: Version
 
 
 class DeliveryStuck(DeliveryEvent):

@@ -11,6 +11,7 @@ from whistle_shared.contracts.vocabulary import (
     Instant,
     Kind,
     LongText,
+    Round,
     ShortText,
     Text,
     Title,
@@ -40,7 +41,7 @@ class WhistleBlown(EventData):
 
     key: ClassVar[str] = "intake.whistle_blown.v1"
     whistle_id: UUID
-    round: int
+    round: Round
     facts: WhistleFacts
     departments: tuple[Code, ...] = ()
 
@@ -50,7 +51,7 @@ class WhistleWithdrawn(EventData):
 
     key: ClassVar[str] = "intake.whistle_withdrawn.v1"
     whistle_id: UUID
-    round: int
+    round: Round
     reason: Text
     withdrawn_by: Text
 

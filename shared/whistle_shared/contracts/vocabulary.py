@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 Kind = Literal["appeal", "key_work", "enforcement", "emergency"]
 Urgency = Literal["critical", "urgent", "normal", "long_term"]
@@ -27,6 +27,8 @@ EscalationStatus = Literal["open", "withdrawn", "resolved"]
 RungForm = Literal["reminder", "letter", "red_light", "supervision", "interview"]
 
 Instant = AwareDatetime
+Round = Annotated[int, Field(ge=1, le=10_000)]
+Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 def _printable(text: str) -> str:

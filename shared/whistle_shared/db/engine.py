@@ -56,13 +56,24 @@ def is_outage(error: BaseException) -> bool:
     """The database cannot be reached or takes no work; no input is at fault."""
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
-    if isinstance(error, (OSError, TimeoutError, exc.TimeoutError, asyncpg.InterfaceError)):
+    if isinstance(error, (OSError, TimeoutError, exc.TimeoutError)):
         return True
     origin = error.orig if isinstance(error, exc.DBAPIError) else error
-    cause = getattr(origin, "__cause__", None)
-    if isinstance(cause, (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)):
+    if any(_is_lost(suspect) for suspect in (origin, getattr(origin, "__cause__", None))):
         return True
     return _sqlstate(error).startswith(_OUTAGE)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Nothing is wrong but the moment: a background duty logs it and goes round again."""
+    return is_outage(error) or is_transient(error)
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    """The connection is gone. asyncpg also calls values it cannot encode an interface error: that is not this."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return "closed" in str(error) and not isinstance(error, ValueError)
+    return isinstance(error, (OSError, asyncpg.PostgresConnectionError))
 
 
 async def wait_until_up(engine: AsyncEngine, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -74,7 +85,7 @@ async def wait_until_up(engine: AsyncEngine, pause: Callable[[float], Awaitable[
                 await connection.execute(text("select 1"))
                 return
         except Exception as error:
-            if not is_outage(error):
+            if not is_passing(error):
                 raise
             log.warning("database.down", error=str(error)[:200])
         await pause(uniform(wait / 2, wait))

@@ -215,6 +215,11 @@ class Group:
             await self.outbox.send_receipts_again(unit.connection, sorted(seen))
         return seen
 
+    async def answered(self, asked: Idempotency) -> bool:
+        """Whether this key has an answer already."""
+        async with self.engine.connect() as connection:
+            return bool(await stored_answers(connection, [asked]))
+
     async def _answered(self, unit: Unit, works: Sequence[Work]) -> dict[tuple[str, str], tuple[str, Answer]]:
         requests = [work.idempotency for work in works if work.idempotency is not None]
         return await stored_answers(unit.connection, requests) if requests else {}

@@ -55,7 +55,7 @@ class Unit:
         self.touches = 0
         self.reference: Any = None
         self._inserts: dict[tuple[Table, bool], list[dict[str, Any]]] = {}
-        self._updates: dict[tuple[Table, tuple[str, ...]], dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self._updates: dict[Table, dict[tuple[Any, ...], dict[str, Any]]] = {}
         self._events: list[tuple[Event[EventData], tuple[str, ...], tuple[str, ...]]] = []
 
     # -- what a handler may do ------------------------------------------------------------------------------
@@ -71,11 +71,11 @@ class Unit:
         self._inserts.setdefault((table, True), []).append(row)
 
     def update(self, table: Table, **row: Any) -> None:
-        """Change the row with this primary key: the key's columns and the ones that change."""
+        """Change the row with this primary key: the key's columns and the ones that change. The last word counts."""
         self.touches += 1
-        keys = tuple(column.name for column in table.primary_key)
-        shape = (table, tuple(sorted(row)))
-        self._updates.setdefault(shape, {})[tuple(row[key] for key in keys)] = row
+        key = tuple(row[column.name] for column in table.primary_key)
+        rows = self._updates.setdefault(table, {})
+        rows[key] = rows.get(key, {}) | row
 
     def emit(
         self, data: EventData, subject: UUID | str, *, to: Iterable[str] = (), awaiting: Iterable[str] = ()
@@ -119,8 +119,9 @@ class Unit:
         await self._write_events()
         for (table, lenient), rows in self._inserts.items():
             await self._write(_insert_sql(table, lenient), rows, _insert_columns(table))
-        for (table, columns), changed in self._updates.items():
-            await self._write(_update_sql(table, columns), list(changed.values()), columns)
+        for table, changed in self._updates.items():
+            for columns, rows in _by_shape(changed.values()).items():
+                await self._write(_update_sql(table, columns), rows, columns)
 
     async def _write(self, statement: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
         await self.connection.exec_driver_sql(statement, tuple([row[column] for row in rows] for column in columns))
@@ -170,6 +171,14 @@ class Unit:
     async def read(self, statement: str, **parameters: Any) -> Any:
         """Run a reading statement in this transaction."""
         return await self.connection.execute(text(statement), parameters)
+
+
+def _by_shape(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """Rows that name the same columns can be written together."""
+    shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        shapes.setdefault(tuple(sorted(row)), []).append(row)
+    return shapes
 
 
 def _sql_type(table: Table, column: str) -> tuple[str, str]:

@@ -22,8 +22,8 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from sqlalchemy.exc import DBAPIError
 
 from whistle_shared.contracts import SINGLE, Event, EventData, Malformed, decode, decode_batch
-from whistle_shared.db import Group, Unit, Work, is_outage, wait_until_up
-from whistle_shared.messaging.publisher import Publisher, close_quietly, connect
+from whistle_shared.db import Group, Unit, Work, is_passing, wait_until_up
+from whistle_shared.messaging.publisher import NotConnected, Publisher, close_quietly, connect
 from whistle_shared.messaging.topology import DEAD_LETTERS, queue_of, retry_exchange
 from whistle_shared.observability import Trace, new_trace
 from whistle_shared.timesource import TimeSource, wall_now
@@ -34,6 +34,7 @@ _BATCH = 100
 _TIERS = ("5s", "5s", "30s", "30s", "2m", "10m", "1h", "1h")
 _TOLERANCE = timedelta(seconds=2)
 _REPLAYER = "ctl"
+_FAR = 10**13  # milliseconds; the year 2286
 
 Handler = Callable[[Unit, Event[Any]], None]
 Admits = Callable[[Event[EventData]], str | None]
@@ -83,11 +84,12 @@ class Consumer:
         self._broken = asyncio.Event()
         self._channel: AbstractChannel | None = None
         self._busy = False
+        self._stopping = False
         self._handled_up_to: datetime | None = None
 
     async def run(self) -> None:
-        """Consume until cancelled; after any failure start afresh on a new connection."""
-        while True:
+        """Consume until told to stop; after any failure start afresh on a new connection."""
+        while not self._stopping:
             await wait_until_up(self._group.engine)
             try:
                 connection = await connect(self._url, f"{self._user} consumer")
@@ -98,7 +100,7 @@ class Consumer:
             try:
                 await self._consume(connection)
             except Exception as error:
-                if not (is_outage(error) or isinstance(error, aio_pika.exceptions.AMQPError)):
+                if not (is_passing(error) or isinstance(error, (aio_pika.exceptions.AMQPError, NotConnected))):
                     raise
                 log.warning("consumer.interrupted", queue=self.queue, error=repr(error)[:300])
             finally:
@@ -119,7 +121,7 @@ class Consumer:
         self._channel = channel
         await queue.consume(self._enqueue)
         log.info("consumer.started", queue=self.queue)
-        while not self._broken.is_set():
+        while not self._broken.is_set() and not self._stopping:
             if not self._buffer:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -129,6 +131,13 @@ class Consumer:
                 await self._handle(self._take())
             finally:
                 self._busy = False
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, take no other. What was delivered and not handled returns to the queue."""
+        self._stopping = True
+        self._break()
+        while self._busy:
+            await asyncio.sleep(0.01)
 
     async def _enqueue(self, message: AbstractIncomingMessage) -> None:
         self._buffer.append(message)
@@ -211,7 +220,6 @@ class Consumer:
         reason = f"{type(error).__name__}: {error}"[:500]
         log.warning("event.retried" if again else "event.parked", queue=self.queue, attempt=attempt, reason=reason)
         body = item.raw if isinstance(item.raw, bytes) else orjson.dumps(item.raw)
-        event_id = item.raw.get("id") if isinstance(item.raw, dict) else None
         await self._publisher.publish(
             exchange,
             self.queue,
@@ -219,7 +227,7 @@ class Consumer:
                 body=body,
                 content_type=SINGLE,
                 delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-                message_id=event_id if isinstance(event_id, str) and len(event_id) < 200 else None,
+                message_id=str(item.event.id) if item.event else None,
                 type=item.message.type,
                 user_id=self._user,
                 headers={
@@ -237,11 +245,14 @@ class Consumer:
         channel, asked = self._channel, wall_now()
         if channel is None:
             return None
-        if self._busy or self._buffer:
+        if not self._idle():
             return self._handled_up_to
         declared = await channel.declare_queue(self.queue, passive=True)
         waiting = declared.declaration_result.message_count
-        return asked if not waiting and not self._busy and not self._buffer else self._handled_up_to
+        return asked if not waiting and self._idle() else self._handled_up_to
+
+    def _idle(self) -> bool:
+        return not self._busy and not self._buffer
 
 
 def _call(handler: Handler, event: Event[EventData], unit: Unit) -> None:
@@ -266,5 +277,5 @@ def _attempt(message: AbstractIncomingMessage) -> int:
 
 
 def _sent_at(message: AbstractIncomingMessage) -> datetime | None:
-    value = message.headers.get("x-sent-ms")
-    return datetime.fromtimestamp(value / 1000, UTC) if isinstance(value, int) else None
+    value: object = message.headers.get("x-sent-ms")
+    return datetime.fromtimestamp(value / 1000, UTC) if isinstance(value, int) and 0 < value < _FAR else None

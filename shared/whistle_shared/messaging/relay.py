@@ -14,7 +14,7 @@ import aio_pika
 import structlog
 
 from whistle_shared.contracts import BATCH, SINGLE, encode_batch
-from whistle_shared.db import Group, Outgoing, is_outage
+from whistle_shared.db import Group, Outgoing, is_passing
 from whistle_shared.messaging.publisher import NotConnected, Publisher
 from whistle_shared.messaging.topology import EVENTS
 from whistle_shared.timesource import wall_now
@@ -72,9 +72,9 @@ class Relay:
             try:
                 await self._poll(group)
             except Exception as error:
-                if not is_outage(error):
+                if not is_passing(error):
                     raise
-                log.warning("relay.database_down", error=str(error)[:200])
+                log.warning("relay.interrupted", error=str(error)[:200])
 
     async def _poll(self, group: Group) -> None:
         while True:

@@ -44,13 +44,13 @@ def password_hash(password: str) -> str:
 
 
 def definitions(instances: list[Instance], vhost: str = "whistle") -> dict[str, Any]:
-    """The definitions document: vhost, users, permissions, exchanges, queues, bindings, policies."""
+    """The definitions document: users, permissions, exchanges, queues, bindings, policies. The vhost
+    itself belongs to whoever runs the broker."""
     queues = [queue_of(i.name) for i in instances] + [f"retry.{tier}" for tier in RETRY_TIERS] + [PARKING]
     exchanges = [(EVENTS, "topic"), (DEAD_LETTERS, "fanout")] + [
         (retry_exchange(tier), "fanout") for tier in RETRY_TIERS
     ]
     return {
-        "vhosts": [{"name": vhost}],
         "users": [_user(instance) for instance in instances],
         "permissions": [_permission(instance, vhost) for instance in instances],
         "exchanges": [

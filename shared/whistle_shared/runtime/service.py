@@ -22,6 +22,7 @@ from whistle_shared.timesource import AffineTime, TimeSource
 from whistle_shared.web import make_app
 
 log = structlog.get_logger(__name__)
+_PATIENCE = 5.0
 
 
 def make_time(settings: Settings) -> TimeSource:
@@ -85,15 +86,19 @@ class Service:
     async def stop(self) -> None:
         """Finish what is being committed, hand over what is committed, then let go."""
         self.stopping = True
-        await self.group.settled()
         try:
-            await asyncio.wait_for(self.relay.drained(), 3)
+            await asyncio.wait_for(self._finish(), _PATIENCE)
         except TimeoutError:
-            log.info("relay.leaves_rest_to_the_outbox")
+            log.info("service.leaves_the_rest_to_its_tables")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.engine.dispose()
+
+    async def _finish(self) -> None:
+        await self.consumer.stop()
+        await self.group.settled()
+        await self.relay.drained()
 
     async def ready(self) -> str | None:
         """What keeps this service from doing its job, or None. Never the broker: the outbox waits for that."""

@@ -13,7 +13,7 @@ from time import monotonic
 import structlog
 from aio_pika.exceptions import AMQPError
 
-from whistle_shared.db import is_outage
+from whistle_shared.db import is_passing
 from whistle_shared.timesource import TimeSource, wall_now
 
 log = structlog.get_logger(__name__)
@@ -62,9 +62,9 @@ class Timer:
                 horizon = await self.horizon()
                 fired = await self._fire(horizon) if horizon is not None else 0
             except Exception as error:
-                if not is_outage(error):
+                if not is_passing(error):
                     raise
-                log.warning("timer.database_down", error=str(error)[:200])
+                log.warning("timer.interrupted", error=str(error)[:200])
             if fired < _LIMIT:
                 await asyncio.sleep(_TICK)
 
