@@ -84,8 +84,8 @@ def _receipt(unit: Unit, whistle_id: UUID, round_: int, served: Collection[str])
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who takes a step on which task. `department`: the caller's scope; `by`: the token's name; `person`: the duty
-    person."""
+    """Who takes a step on which task. `department`: the caller's scope; `by`: the token's name; `person`: the
+    duty person."""
 
     whistle_id: UUID
     task_id: UUID
@@ -95,7 +95,7 @@ class Actor:
 
 
 def acknowledge_task(unit: Unit, actor: Actor) -> domain.Task:
-    """Take a task on. A repetition changes nothing. Raises NotFound (also for another's task), IllegalTransition.
+    """Take a task on. A repetition changes nothing. Raises NotFound (also for another's), IllegalTransition.
 
     INVARIANT: one department's acknowledgement touches only its own task.
     """
@@ -109,7 +109,7 @@ def acknowledge_task(unit: Unit, actor: Actor) -> domain.Task:
 def arrive(
     unit: Unit, actor: Actor, place: str, mode: Literal["on_site", "online", "meeting"], photo: str | None
 ) -> domain.Task:
-    """Report in. A repetition changes nothing. Raises NotFound and IllegalTransition. `photo`: a reference."""
+    """Report in. A repetition changes nothing. Raises NotFound and IllegalTransition."""
     before = _own_task(unit, actor)
     after = domain.arrive(before, unit.now)
     if after is not before:
@@ -147,13 +147,17 @@ def _record(unit: Unit, after: domain.Task, step: domain.Step, event: TaskEvent,
 
 
 def follow_clock(
-    unit: Unit, whistle_id: UUID, task_id: UUID, name: ClockName, change: Callable[[domain.Clock], domain.Clock]
+    unit: Unit,
+    whistle_id: UUID,
+    task_id: UUID,
+    name: ClockName,
+    change: Callable[[domain.Clock], domain.Clock],
 ) -> None:
     """Note what escalation says of a clock, also when it overtakes the dispatch of its task."""
     store.save_clock(unit, whistle_id, task_id, change(store.clock(unit, whistle_id, task_id, name)))
 
 
 def follow_escalation(unit: Unit, whistle_id: UUID, heard: domain.Escalation, **told: Any) -> None:
-    """Note what is said of an escalation, in whatever order. `heard`: it as it is where nothing is known of it."""
+    """Note what is said of an escalation, in whatever order. `heard`: what it is where it is new."""
     known = store.escalation(unit, whistle_id, heard.task_id, heard.escalation_id)
     store.save_escalation(unit, whistle_id, replace(known or heard, **told))

@@ -1,6 +1,7 @@
 """What a department instance hears, and the one command each event leads to.
 
-What escalation says about a department that is not served here, or about a clock of no department, is passed over.
+What escalation says about a department that is not served here, or about a clock of no department, is passed
+over.
 """
 
 from functools import partial
@@ -45,7 +46,7 @@ def on_whistle_cancelled(unit: Unit, event: Event[WhistleCancelled]) -> None:
 
 
 def on_clocks_changed(unit: Unit, event: Event[ClocksChanged]) -> None:
-    """Without a task it is about a whole withdrawn whistle; the department hears of that as a cancellation."""
+    """Without a task it is about a withdrawn whistle; the department hears of that as a cancellation."""
     data, version = event.data, event.subject_version
     if data.task_id is None:
         return

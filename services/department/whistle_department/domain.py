@@ -1,8 +1,8 @@
 """A department's duty under a whistle: its steps, and what it sees of its time. Pure: facts in, values out.
 
-The state follows from the stamps and is never set by itself, so no sequence of steps leads anywhere undefined.
-What escalation says of a clock may come in any order: a due time wins by its version, and what was said of an
-earlier due time falls with it (EVENTS.md R5, R10).
+INVARIANT: no sequence of steps reaches an undefined state, for the state follows from the stamps; and first
+stamps are kept. What escalation says of a clock may come in any order: a due time wins by its version, and what
+was said of an earlier due time falls with it (EVENTS.md R5, R10).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -28,7 +28,7 @@ ENDED: tuple[State, ...] = ("submitted", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A clock as dispatch set it. `limit` as in the policy (`30m@natural`); `due_at` (UTC) None: it starts later."""
+    """A clock as dispatch set it. `limit` as in the policy: `30m@natural`. `due_at` None: it starts later."""
 
     name: ClockName
     limit: str
@@ -38,8 +38,8 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One department's duty. Instants are business time, UTC; `person` is the duty person who acknowledged, `by` the
-    name of the token that was used."""
+    """One department's duty. Instants are business time, UTC; `person` is the duty person who acknowledged,
+    `acknowledged_by` the name of the token that was used."""
 
     task_id: UUID
     whistle_id: UUID
@@ -74,7 +74,7 @@ class Task:
 
 
 def legal_steps(task: Task) -> tuple[Step, ...]:
-    """The steps that would change the task now. Arriving may be skipped only where no presence is asked for."""
+    """The steps that are open now. Arriving may be skipped only where no presence is asked for."""
     if task.state in ENDED:
         return ()
     if task.acknowledged_at is None:
@@ -130,8 +130,8 @@ def _require(task: Task, step: Step) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What escalation has said of one clock of a task. The versions are those of its events about the whistle; 0:
-    it has not said that yet. `warned_percent` and `breached_at` are about `due_at` as it stands."""
+    """What escalation has said of one clock of a task. The versions are those of its events about the
+    whistle; 0: it has not said that yet. `warned_percent`, `breached_at`: about `due_at` as it stands."""
 
     name: ClockName
     due_at: datetime | None = None
@@ -144,13 +144,18 @@ class Clock:
 
 
 def told_due(clock: Clock, due_at: datetime, version: int, provisional: bool | None = None) -> Clock:
-    """A due time was named. A newer one replaces it, and with it what was said of the old one."""
-    if version <= clock.due_version:
+    """A due time was named. A newer one replaces it, and with it what was said of the old one.
+
+    What is said of the due time that stands counts whenever it comes; once official it stays so.
+    """
+    if version > clock.due_version:
+        moved = due_at != clock.due_at
+        clock = replace(clock, due_at=due_at, due_version=version)
+        if moved:
+            clock = replace(clock, provisional=None, warned_percent=0, breached_at=None)
+    if provisional is None or due_at != clock.due_at:
         return clock
-    fresh = replace(clock, due_at=due_at, due_version=version)
-    if provisional is not None:
-        fresh = replace(fresh, provisional=provisional)
-    return fresh if due_at == clock.due_at else replace(fresh, warned_percent=0, breached_at=None)
+    return replace(clock, provisional=provisional and clock.provisional is not False)
 
 
 def told_status(clock: Clock, status: ClockStatus, version: int) -> Clock:
@@ -171,7 +176,7 @@ def told_breach(clock: Clock, at: datetime, due_at: datetime, version: int) -> C
 
 
 def clocks_of(task: Task, told: Mapping[ClockName, Clock]) -> list[Clock]:
-    """Every clock of the task as the department sees it now: dispatch's terms, overlaid with escalation's word.
+    """Every clock of the task as it stands: dispatch's terms, overlaid with what escalation has said since.
 
     `status` None: the clock has not started.
     """
@@ -223,7 +228,7 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """The most serious thing about a task's time. `percent` for a warning, `rung` and `role` for an escalation."""
+    """The most serious thing about a task's time. `percent`: a warning's; `rung`, `role`: an escalation's."""
 
     level: Literal["warned", "breached", "escalated"]
     clock: ClockName
@@ -235,7 +240,7 @@ class Banner:
 
 
 def banner(task: Task, clocks: Collection[Clock], escalations: Iterable[Escalation]) -> Banner | None:
-    """The highest open rung, else the oldest breach, else the latest warning of what still runs; else nothing.
+    """The highest open rung, else the oldest breach, else the highest warning of what runs, else nothing.
 
     `clocks` as `clocks_of` gives them.
     """

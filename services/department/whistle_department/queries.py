@@ -1,12 +1,14 @@
 """Read models: a page of tasks, and one task with everything the department knows of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import ARRAY, Select, Text, cast, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from whistle_department import domain, store, tables
@@ -32,6 +34,13 @@ class Found:
         return domain.banner(self.task, self.clocks, self.escalations)
 
 
+@asynccontextmanager
+async def _snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One moment for several statements: a step taken meanwhile shows in all of them or in none."""
+    async with engine.connect() as connection:
+        yield await connection.execution_options(isolation_level="REPEATABLE READ")
+
+
 async def tasks(
     engine: AsyncEngine,
     caller: Caller,
@@ -42,18 +51,18 @@ async def tasks(
     after: UUID | None,
     limit: int,
 ) -> list[Found]:
-    """A page of the caller's tasks: newest first, or what runs out first (then only tasks that something runs for).
+    """A page of the caller's tasks: newest first, or what runs out first (only tasks that a clock runs for).
 
     Raises Invalid for a cursor that is not a task of the caller's.
     """
     t = tables.task.c
-    short = tables.whistle.c.facts.op("-")(_LONG_FACTS).label("facts")
+    short = tables.whistle.c.facts.op("-", return_type=JSONB)(cast(_LONG_FACTS, ARRAY(Text))).label("facts")
     query = _joined(short, caller).limit(limit)
     if department is not None:
         query = query.where(t.department == department)
     if state is not None:
         query = query.where(t.state == state)
-    async with engine.connect() as connection:
+    async with _snapshot(engine) as connection:
         query = _ordered(query, order, None if after is None else await _anchor(connection, caller, after))
         return await _found(connection, (await connection.execute(query)).all())
 
@@ -101,7 +110,7 @@ async def task(engine: AsyncEngine, caller: Caller, task_id: UUID) -> tuple[Foun
     """One task and the steps taken on it, in order. Raises NotFound."""
     s = tables.step
     query = _joined(tables.whistle.c.facts, caller).where(tables.task.c.task_id == task_id)
-    async with engine.connect() as connection:
+    async with _snapshot(engine) as connection:
         found = await _found(connection, (await connection.execute(query)).all())
         if not found:
             raise NotFound(f"task {task_id}")

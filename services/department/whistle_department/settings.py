@@ -6,6 +6,6 @@ from whistle_shared import runtime
 
 
 class Settings(runtime.Settings):
-    """`instance` names this running service; the registry says which departments it serves (`hosted`, `ga`…)."""
+    """`instance` (`hosted`, `ga`…) names this running service; the registry says whom it serves."""
 
     instance: str = Field(pattern=r"^[a-z0-9-]{1,32}$")

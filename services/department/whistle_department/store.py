@@ -53,7 +53,7 @@ class Told:
 
 @dataclass(slots=True)
 class Case:
-    """What this instance knows of one whistle. Changed only by the functions below, together with its rows."""
+    """What this instance knows of one whistle. Changed only by the functions below, along with its rows."""
 
     has_facts: bool = False
     tasks: dict[UUID, domain.Task] = field(default_factory=dict)
@@ -80,7 +80,7 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
 
 
 async def told_of(connection: AsyncConnection, whistle_ids: Collection[UUID]) -> dict[UUID, Told]:
-    """What escalation has said about these whistles' tasks, by whistle; nothing for one it has not spoken of."""
+    """What escalation has said about the tasks of these whistles, by whistle; silence leaves no entry."""
     found: dict[UUID, Told] = {}
     k, e = tables.clock, tables.escalation
     for row in await connection.execute(select(k).where(k.c.whistle_id.in_(whistle_ids))):
@@ -131,7 +131,7 @@ def task(unit: Unit, whistle_id: UUID, task_id: UUID) -> domain.Task:
 
 def served(unit: Unit, departments: Iterable[str], registry_version: int = 1) -> list[str]:
     """Those of `departments` that this instance serves. Raises RetryLater until the registry is as new as
-    `registry_version`: with an older one a task of a department that has just been given to us would be dropped."""
+    `registry_version`: an older one would drop the task of a department that has just become ours."""
     replica: Replica = unit.reference
     if replica.registry is None or replica.registry.version < registry_version:
         raise RetryLater(f"registry version {registry_version} has not arrived yet")

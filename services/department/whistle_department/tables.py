@@ -1,7 +1,7 @@
 """department's tables: its tasks, the steps taken on them, and what it has been told of their clocks.
 
-`cancellation`, `clock` and `escalation` may hold rows of tasks that have not arrived yet: an early fact waits there
-for its late parent (EVENTS.md R5).
+`cancellation`, `clock` and `escalation` may hold rows of tasks that have not arrived yet: an early fact waits
+there for its late parent (EVENTS.md R5).
 """
 
 from sqlalchemy import (
@@ -57,20 +57,17 @@ task = Table(
     CheckConstraint("role in ('lead', 'assist')", name="task_role"),
     CheckConstraint("presence in ('none', 'online', 'meeting', 'on_site')", name="task_presence"),
     CheckConstraint(
-        "state in ('dispatched', 'acknowledged', 'arrived', 'working', 'submitted', 'cancelled')", name="task_state"
+        "state in ('dispatched', 'acknowledged', 'arrived', 'working', 'submitted', 'cancelled')",
+        name="task_state",
     ),
-    CheckConstraint(
-        "(acknowledged_at is null) = (person is null) and (acknowledged_at is null) = (acknowledged_by is null)",
-        name="task_acknowledged",
-    ),
+    CheckConstraint("num_nulls(acknowledged_at, acknowledged_by, person) in (0, 3)", name="task_acknowledged"),
     CheckConstraint("state in ('dispatched', 'cancelled') or acknowledged_at is not null", name="task_taken_on"),
     CheckConstraint(
-        "presence = 'none' or submitted_at is null or arrived_at is not null", name="task_submitted_after_arrival"
+        "presence = 'none' or submitted_at is null or arrived_at is not null",
+        name="task_submitted_after_arrival",
     ),
-    CheckConstraint(
-        "(state = 'cancelled') = (cancelled_at is not null) and (cancelled_at is null) = (cancel_reason is null)",
-        name="task_cancelled",
-    ),
+    CheckConstraint("(state = 'cancelled') = (cancelled_at is not null)", name="task_cancelled"),
+    CheckConstraint("num_nulls(cancelled_at, cancel_reason) in (0, 2)", name="task_cancel_reason"),
     UniqueConstraint("whistle_id", "round", "department", "origin", name="task_once"),
     Index("task_newest", "dispatched_at", "task_id"),
     Index("task_newest_of_department", "department", "dispatched_at", "task_id"),

@@ -24,6 +24,7 @@ from whistle_shared.contracts.escalation import (
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import EscalationStatus
 from whistle_shared.db import Unit
+from whistle_shared.errors import Invalid
 from whistle_shared.messaging import RetryLater
 from whistle_shared.timers import Horizon
 from whistle_shared.worktime import Calendar
@@ -50,10 +51,10 @@ def arm_clocks(
     known = {**matter.terms, **terms}
     matter = replace(matter, terms=known, calendar_version=calendar_version)
     for called in tasks:
-        task = replace(
-            matter.tasks.get(called.task_id, domain.Task(called.task_id, called.department)),
-            terms=called.terms,
-        )
+        heard = matter.tasks.get(called.task_id)
+        if heard is None or heard.department != called.department:
+            heard = domain.Task(called.task_id, called.department)
+        task = replace(heard, terms=called.terms)
         matter = replace(matter, tasks={**matter.tasks, task.task_id: task})
         if matter.cancelled_at is None:
             matter = _with_clocks(unit, matter, task, terms[called.terms], calendar_version)
@@ -102,10 +103,14 @@ def wait_for_routing(
 def take_step(unit: Unit, whistle_id: UUID, task_id: UUID, department: str, step: domain.Step, at: datetime) -> None:
     """A department acknowledged, arrived or submitted at `at` (business): stop and start the clocks that follow.
 
-    Heard before the dispatch, it is remembered. Always says what changed: that is the receipt.
+    Heard before the dispatch, it is remembered. Always says what changed: that is the receipt. Raises Invalid when
+    the task is another department's (EVENTS.md R8).
     """
     matter = store.matter(unit, whistle_id)
-    task = domain.with_step(matter.tasks.get(task_id, domain.Task(task_id, department)), step, at)
+    known = matter.tasks.get(task_id, domain.Task(task_id, department))
+    if known.department != department:
+        raise Invalid("department", f"task {task_id} is {known.department}'s, not {department}'s")
+    task = domain.with_step(known, step, at)
     matter = replace(matter, tasks={**matter.tasks, task_id: task})
     changed: list[domain.Clock] = []
     if task.terms and matter.cancelled_at is None:

@@ -7,7 +7,7 @@ INVARIANT: met or late is decided by the business time of the fact that stops th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec
@@ -244,7 +244,8 @@ def with_step(task: Task, step: Step, at: datetime) -> Task:
     """The task with this step noted; the first stamp counts."""
     stamp = f"{step}_at"
     known: datetime | None = getattr(task, stamp)
-    return replace(task, **{stamp: at if known is None else min(known, at)})
+    first: dict[str, Any] = {stamp: at if known is None else min(known, at)}
+    return replace(task, **first)
 
 
 def stamps(task: Task) -> Iterable[tuple[Step, datetime]]:

@@ -39,7 +39,8 @@ async def clocks(
     if after is not None:
         query = query.where(_c.clock_id > after)
     async with engine.connect() as connection:
-        return (await connection.execute(query.order_by(_c.clock_id).limit(limit))).all()
+        rows: Sequence[Any] = (await connection.execute(query.order_by(_c.clock_id).limit(limit))).all()
+    return rows
 
 
 async def escalations(
@@ -53,7 +54,8 @@ async def escalations(
     if after is not None:
         query = query.where(_e.escalation_id > after)
     async with engine.connect() as connection:
-        return (await connection.execute(query.order_by(_e.escalation_id).limit(limit))).all()
+        rows: Sequence[Any] = (await connection.execute(query.order_by(_e.escalation_id).limit(limit))).all()
+    return rows
 
 
 def _escalations() -> Select[Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from whistle_escalation import commands, store
-from whistle_shared.db import Group, Unit, is_outage, is_transient
+from whistle_shared.db import Group, Unit, is_passing
 from whistle_shared.replica import Replica
 from whistle_shared.timers import Horizon
 
@@ -30,7 +30,7 @@ async def fire(group: Group, replica: Replica, horizon: Horizon) -> int:
                 commands.fire_matter(unit, whistle_id, horizon)
             return len(claimed)
     except Exception as error:
-        if is_outage(error) or is_transient(error):
+        if is_passing(error):
             raise
         log.error("timer.batch_failed", exc_info=error)
     return await _fire_singly(group, replica, horizon)
@@ -44,7 +44,7 @@ async def _fire_singly(group: Group, replica: Replica, horizon: Horizon) -> int:
         try:
             await _on_one(group, replica, whistle_id, partial(commands.fire_matter, horizon=horizon))
         except Exception as error:
-            if is_outage(error) or is_transient(error):
+            if is_passing(error):
                 raise
             log.error("timer.whistle_failed", whistle_id=str(whistle_id), exc_info=error)
             until = horizon.until + _POSTPONE

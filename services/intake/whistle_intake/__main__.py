@@ -5,4 +5,4 @@ from whistle_intake.settings import Settings
 from whistle_shared.runtime import run_process
 
 if __name__ == "__main__":
-    run_process(lambda: build(Settings()))  # type: ignore[call-arg]
+    run_process(lambda: build(Settings()))

@@ -154,16 +154,26 @@ async def raise_whistle(
     )
     if not caller.covers(body.street):
         raise Invalid("street", f"street {body.street!r} is not yours")
-    commands.check(blow, _registry(service))
+    idempotency = Idempotency.of(str(caller.token_id), key, "POST /whistles", body.model_dump_json())
+    await _check(service, blow, idempotency)
     wish = store.Numbers(blow.street, domain.business_day(service.time.now()))
     answer = await service.command(
         partial(_blow, blow=blow, wish=wish),
         request,
         whistle=blow.whistle_id,
-        idempotency=Idempotency.of(str(caller.token_id), key, "POST /whistles", body.model_dump_json()),
+        idempotency=idempotency,
         wants=wish,
     )
     return respond(answer, location=f"/api/v1/whistles/{_id_in(answer)}")
+
+
+async def _check(service: Service, blow: commands.Blow, idempotency: Idempotency) -> None:
+    """The registry must bear the whistle out, unless it was accepted before: a repeat gets its old answer."""
+    try:
+        commands.check(blow, _registry(service))
+    except (Invalid, Unavailable):
+        if not await service.group.answered(idempotency):
+            raise
 
 
 def _blow(unit: Unit, blow: commands.Blow, wish: store.Numbers) -> Answer:

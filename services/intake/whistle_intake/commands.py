@@ -1,9 +1,12 @@
 """intake's use cases, one function each: load, decide, save, emit."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from whistle_intake import domain, store
+from whistle_shared.contracts.dispatch import TaskCalled
 from whistle_shared.contracts.intake import WhistleBlown, WhistleFacts, WhistleWithdrawn
 from whistle_shared.contracts.vocabulary import Kind, Urgency
 from whistle_shared.db import Unit
@@ -94,11 +97,27 @@ def withdraw_whistle(unit: Unit, whistle_id: UUID, streets: str, by: str, reason
     return withdrawn
 
 
-def follow_task(unit: Unit, whistle_id: UUID, task_id: UUID, department: str, **told: object) -> None:
+def follow_task(unit: Unit, whistle_id: UUID, task_id: UUID, department: str, **told: Any) -> None:
     """Note what an event says about a task, also when it overtakes the dispatch that called it."""
     whistle = store.whistle(unit, whistle_id)
+    store.save(unit, domain.with_task(whistle, replace(known_task(whistle, task_id, department), **told)))
+
+
+def known_task(whistle: domain.Whistle, task_id: UUID, department: str) -> domain.Task:
+    """The task as known, or as first heard of. Raises Invalid when it is another department's (EVENTS.md R8)."""
     task = whistle.tasks.get(task_id) or domain.Task(task_id, department)
-    store.save(unit, domain.with_task(whistle, replace(task, **told)))  # type: ignore[arg-type]
+    if task.department != department:
+        raise Invalid("department", f"task {task_id} is {task.department}'s, not {department}'s")
+    return task
+
+
+def call_task(unit: Unit, whistle_id: UUID, called: TaskCalled, at: datetime) -> None:
+    """Note a task as dispatch called it; what another department said about it before is dropped."""
+    whistle = store.whistle(unit, whistle_id)
+    task = whistle.tasks.get(called.task_id)
+    if task is None or task.department != called.department:
+        task = domain.Task(called.task_id, called.department)
+    store.save(unit, domain.with_task(whistle, replace(task, role=called.role, called_at=at)))
 
 
 def follow_routing(unit: Unit, whistle_id: UUID, routed: bool) -> None:

@@ -45,7 +45,7 @@ def on_whistle_dispatched(unit: Unit, event: Event[WhistleDispatched]) -> None:
     data = event.data
     commands.follow_routing(unit, data.whistle_id, routed=True)
     for task in data.tasks:
-        commands.follow_task(unit, data.whistle_id, task.task_id, task.department, role=task.role, called_at=event.time)
+        commands.call_task(unit, data.whistle_id, task, event.time)
     store.tell(unit, event, data.whistle_id)
 
 
@@ -75,8 +75,7 @@ def on_progress_logged(unit: Unit, event: Event[ProgressLogged]) -> None:
 
 
 def _known(unit: Unit, data: TaskEvent) -> domain.Task:
-    whistle = store.whistle(unit, data.whistle_id)
-    return whistle.tasks.get(data.task_id) or domain.Task(data.task_id, data.department)
+    return commands.known_task(store.whistle(unit, data.whistle_id), data.task_id, data.department)
 
 
 def _step(unit: Unit, event: Event[Any], stamp: str) -> None:

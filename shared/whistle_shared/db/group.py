@@ -211,8 +211,7 @@ class Group:
         )
         seen = {row.event_id for row in found}
         unit.receipts.extend((event.causation_id, event.producer) for event in events if event.causation_id)
-        if seen:
-            await self.outbox.send_receipts_again(unit.connection, sorted(seen))
+        unit.repeated.extend(sorted(seen))
         return seen
 
     async def answered(self, asked: Idempotency) -> bool:
@@ -227,6 +226,8 @@ class Group:
     async def _settle(self, unit: Unit) -> None:
         for row in await self.outbox.settle(unit.connection, unit.receipts):
             self._tell_delivery(unit, "delivery_recovered", row)
+        if unit.repeated:
+            await self.outbox.send_receipts_again(unit.connection, unit.repeated)
 
     async def report_stuck(self) -> None:
         """Tell operations about events whose receipt has been missing for too long, each once."""

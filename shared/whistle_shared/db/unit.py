@@ -51,6 +51,7 @@ class Unit:
         self.trace: Trace
         self.cause: Event[EventData] | None = None
         self.receipts: list[tuple[UUID, str]] = []
+        self.repeated: list[UUID] = []
         self.outgoing: list[Outgoing] = []
         self.touches = 0
         self.reference: Any = None

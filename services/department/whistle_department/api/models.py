@@ -25,83 +25,10 @@ from whistle_shared.web import Strict
 
 Person = Annotated[Text, StringConstraints(min_length=1, max_length=100), Field(description="The duty person's name")]
 
-_TASK_ID = "5f0c7a52-6d0b-5c1e-9f55-0d9c2b7a1e11"
-_WHISTLE_ID = "019ab2c4-7d10-7b21-8a52-6f1d2c3b4a59"
-_TASK: dict[str, Any] = {
-    "task_id": _TASK_ID,
-    "whistle_id": _WHISTLE_ID,
-    "round": 1,
-    "department": "CGJ",
-    "role": "lead",
-    "presence": "on_site",
-    "origin": "routed",
-    "state": "arrived",
-    "legal_steps": ["progress", "submission"],
-    "person": "王建国",
-    "dispatched_at": "2026-11-23T01:00:00.000000Z",
-    "acknowledged_at": "2026-11-23T01:12:30.000000Z",
-    "arrived_at": "2026-11-23T01:41:05.000000Z",
-    "progressed_at": None,
-    "submitted_at": None,
-    "cancelled_at": None,
-    "cancel_reason": None,
-    "due_at": "2026-11-23T09:30:00.000000Z",
-}
-_BANNER = {
-    "level": "escalated",
-    "clock": "resolve",
-    "due_at": "2026-11-23T09:30:00.000000Z",
-    "percent": None,
-    "rung": 1,
-    "role": "deputy_head",
-    "acknowledged": False,
-}
-_BRIEF = {
-    "number": "S01-20261123-0007",
-    "kind": "emergency",
-    "urgency": "urgent",
-    "street": "S01",
-    "title": "井盖缺失",
-    "place": "东门路 12 号门前",
-}
-_ITEM = _TASK | _BRIEF | {"banner": _BANNER}
-_FACTS = _BRIEF | {
-    "grid": "S01-G001",
-    "category": "0701",
-    "description": "人行道上一处井盖缺失，夜间无照明，行人有坠落危险。",
-    "beyond_power_reason": "井盖权属不明，街道无权处置地下管线。",
-    "blown_by": "S01 值班室",
-    "blown_at": "2026-11-23T00:59:58.000000Z",
-}
-_CLOCK = {
-    "name": "resolve",
-    "limit": "1d@work",
-    "status": "running",
-    "due_at": "2026-11-23T09:30:00.000000Z",
-    "provisional": False,
-    "warned_percent": 80,
-    "breached_at": "2026-11-23T09:30:02.000000Z",
-}
-_ESCALATION = {
-    "escalation_id": "7c1b6a50-21c4-5d1f-8a77-93d1f0a2b6c4",
-    "clock": "resolve",
-    "rung": 1,
-    "role": "deputy_head",
-    "form": "reminder",
-    "status": "open",
-    "raised_at": "2026-11-23T09:30:02.000000Z",
-    "acknowledged_at": None,
-    "acknowledged_by": None,
-    "ended_at": None,
-    "reason": None,
-}
-_STEP = {
-    "step": "arrival",
-    "at": "2026-11-23T01:41:05.000000Z",
-    "by": "CGJ 值班手机",
-    "person": "王建国",
-    "detail": {"place": "东门路 12 号门前", "mode": "on_site", "photo": None},
-}
+At = Annotated[datetime, Field(examples=["2026-11-23T01:12:30.000000Z"])]
+Department = Annotated[str, Field(examples=["CGJ"])]
+Rung = Annotated[int, Field(description="Step of the ladder", examples=[1])]
+LadderRole = Annotated[str, Field(description="Whom the rung calls", examples=["deputy_head"])]
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -145,32 +72,30 @@ class Submit(Strict):
 
     person: Person
     result: Annotated[LongText, Field(max_length=5000)]
-    evidence: Annotated[list[ShortText], Field(max_length=20, description="References to stored evidence")] = []
+    evidence: list[ShortText] = Field([], max_length=20, description="References to stored evidence")
 
 
 class TaskView(BaseModel):
     """One department's duty under a whistle, and how far it has come."""
 
-    model_config = _example(_TASK)
-
     task_id: UUID
     whistle_id: UUID
-    round: int
-    department: str
+    round: int = Field(examples=[1])
+    department: Department
     role: TaskRole
     presence: Presence
-    origin: str
+    origin: str = Field(examples=["routed"])
     state: domain.State
     legal_steps: list[domain.Step] = Field(description="The steps that are open now")
-    person: str | None = Field(description="Who acknowledged")
-    dispatched_at: datetime
-    acknowledged_at: datetime | None
-    arrived_at: datetime | None
-    progressed_at: datetime | None = Field(description="The latest note")
-    submitted_at: datetime | None
-    cancelled_at: datetime | None
-    cancel_reason: str | None
-    due_at: datetime | None = Field(description="What runs out first, overdue or not")
+    person: str | None = Field(description="Who acknowledged", examples=["王建国"])
+    dispatched_at: At
+    acknowledged_at: At | None
+    arrived_at: At | None
+    progressed_at: At | None = Field(description="The latest note")
+    submitted_at: At | None
+    cancelled_at: At | None
+    cancel_reason: str | None = Field(examples=["居民已自行解决"])
+    due_at: At | None = Field(description="What runs out first, overdue or not")
 
 
 class BannerView(BaseModel):
@@ -178,44 +103,40 @@ class BannerView(BaseModel):
 
     level: Literal["warned", "breached", "escalated"]
     clock: ClockName
-    due_at: datetime | None
-    percent: int | None = Field(description="Of a warning: how much of the limit has passed")
-    rung: int | None = Field(description="Of an escalation: the highest open rung")
-    role: str | None = Field(description="Of an escalation: whom the rung called")
-    acknowledged: bool
+    due_at: At | None
+    percent: int | None = Field(description="Of a warning: how much of the limit has passed", examples=[80])
+    rung: Rung | None = Field(description="Of an escalation: the highest open rung")
+    role: LadderRole | None = Field(description="Of an escalation: whom the rung calls")
+    acknowledged: bool = Field(description="Of an escalation: the one it calls has seen it")
 
 
 class TaskItem(TaskView):
     """A task in a list, with what its whistle is about in brief."""
 
-    model_config = _example(_ITEM)
-
-    number: str
+    number: str = Field(examples=["S01-20261123-0007"])
     kind: Kind
     urgency: Urgency
-    street: str
-    title: str
-    place: str
+    street: str = Field(examples=["S01"])
+    title: str = Field(examples=["井盖缺失"])
+    place: str = Field(examples=["东门路 12 号门前"])
     banner: BannerView | None
 
 
 class TaskPage(BaseModel):
-    model_config = _example({"items": [_ITEM], "next_cursor": None})
-
     items: list[TaskItem]
-    next_cursor: str | None
+    next_cursor: str | None = Field(examples=["5f0c7a526d0b5c1e9f550d9c2b7a1e11"])
 
 
 class ClockView(BaseModel):
     """One time limit of the task as last heard."""
 
     name: ClockName
-    limit: str = Field(description="As in the policy; empty when it is not known here")
+    limit: str = Field(description="As in the policy; empty when it is not known here", examples=["30m@natural"])
     status: ClockStatus | None = Field(description="null: has not started")
-    due_at: datetime | None
+    due_at: At | None
     provisional: bool = Field(description="The due time rests on a year without an official calendar")
-    warned_percent: int = Field(description="The highest warning given for this due time, or 0")
-    breached_at: datetime | None
+    warned_percent: int = Field(description="The highest warning given for this due time, or 0", examples=[80])
+    breached_at: At | None
 
 
 class EscalationView(BaseModel):
@@ -223,40 +144,32 @@ class EscalationView(BaseModel):
 
     escalation_id: UUID
     clock: ClockName
-    rung: int
-    role: str | None
+    rung: Rung
+    role: LadderRole | None
     form: RungForm | None
     status: EscalationStatus
-    raised_at: datetime | None
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    ended_at: datetime | None
-    reason: str | None
+    raised_at: At | None
+    acknowledged_at: At | None
+    acknowledged_by: str | None = Field(examples=["CGJ 值班手机"])
+    ended_at: At | None
+    reason: str | None = Field(examples=["the clock was met late"])
 
 
 class StepView(BaseModel):
     """One step that was taken, in business time."""
 
     step: domain.Step
-    at: datetime
-    by: str = Field(description="Name of the token that was used")
-    person: str
-    detail: dict[str, Any] = Field(description="What else was said: place, mode, photo, note, result, evidence")
+    at: At
+    by: str = Field(description="Name of the token that was used", examples=["CGJ 值班手机"])
+    person: str = Field(examples=["王建国"])
+    detail: dict[str, Any] = Field(
+        description="What else was said: place, mode, photo, note, result, evidence",
+        examples=[{"place": "东门路 12 号门前", "mode": "on_site"}],
+    )
 
 
 class TaskDetail(TaskView):
     """A task with everything the department knows of it."""
-
-    model_config = _example(
-        _TASK
-        | {
-            "facts": _FACTS,
-            "banner": _BANNER,
-            "clocks": [_CLOCK],
-            "escalations": [_ESCALATION],
-            "history": [_STEP],
-        }
-    )
 
     facts: WhistleFacts
     banner: BannerView | None

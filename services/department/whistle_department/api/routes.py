@@ -56,12 +56,13 @@ async def list_tasks(
     state: Annotated[domain.State | None, Query(description="Only tasks in this state")] = None,
     department: Annotated[Code | None, Query(description="Only this department's tasks", examples=["CGJ"])] = None,
     order: Annotated[
-        queries.Order, Query(description="`newest` first, or by `due` time (then only tasks that a clock runs for)")
+        queries.Order,
+        Query(description="`newest` first, or by `due` time (then only tasks that a clock runs for)"),
     ] = "newest",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> TaskPage:
-    """A department sees its own tasks; the district and operations see those of every department served here."""
+    """A department sees its own tasks; the district and operations see all that are served here."""
     caller.needs("department", "district", "operations")
     found = await queries.tasks(
         service.engine,
@@ -73,7 +74,8 @@ async def list_tasks(
         limit=limit,
     )
     return TaskPage(
-        items=[_item(one) for one in found], next_cursor=next_cursor([one.task.task_id for one in found], limit)
+        items=[_item(one) for one in found],
+        next_cursor=next_cursor([one.task.task_id for one in found], limit),
     )
 
 
@@ -148,7 +150,7 @@ async def acknowledge(
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
-    """Stops the task's `ack` clock and no other department's. A repetition changes nothing: the first stamp is kept."""
+    """Stops this department's `ack` clock, no other's. A repetition changes nothing; the stamp stays."""
     return await _step(commands.acknowledge_task, "acknowledgement", task_id, body, caller, service, request, key)
 
 
@@ -177,7 +179,14 @@ async def log_progress(
 ) -> Response:
     """After arriving; where the task asks for no presence, after acknowledging."""
     return await _step(
-        partial(commands.log_progress, note=body.note), "progress", task_id, body, caller, service, request, key
+        partial(commands.log_progress, note=body.note),
+        "progress",
+        task_id,
+        body,
+        caller,
+        service,
+        request,
+        key,
     )
 
 
@@ -190,6 +199,6 @@ async def submit(
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
-    """Once, and for a task that asks for presence only after arriving. Without a key a repetition is refused (409)."""
+    """Once, after arriving where presence is asked for. A repetition without its key is refused (409)."""
     act = partial(commands.submit, result=body.result, evidence=body.evidence)
     return await _step(act, "submission", task_id, body, caller, service, request, key)

@@ -1,0 +1,89 @@
+"""`python -m whistle_demo`, from the project's root: plays the demo, prints what happened, writes the summary.
+
+Exit code 0: nothing lost, nothing doubled, all queues empty, nothing else wrong; 1: printed why; 2: cannot begin.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+
+from whistle_demo import count, messages, pack, play, scenario, show, stage
+from whistle_demo.options import BadOption, Options
+from whistle_demo.pack import Pack
+from whistle_demo.scenario import Planned
+from whistle_local import Stack, StackError
+
+PROFILE = Path(".local/demo")
+DISTRICT = Path("deploy/district/sample")
+
+
+def main() -> int:
+    """Runs the demo as the environment asks; returns the exit code."""
+    console = Console()
+    try:
+        options = Options.read(os.environ)
+        district = pack.read(DISTRICT)
+        plans = _plans(options.input, district, console)
+        return _run(options, district, plans, console)
+    except (BadOption, messages.BadFile, StackError, OSError) as error:
+        console.print(f"[red]{error}", highlight=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print("已中断，全部进程已停止 interrupted; everything has been stopped")
+        return 130
+
+
+def _plans(file: Path | None, district: Pack, console: Console) -> list[Planned]:
+    if file is None:
+        return scenario.script()
+    read, skipped = messages.read(file)
+    console.print(f"{file}: {len(read)} messages, {len(skipped)} rows left out")
+    for reason in skipped[:5]:
+        console.print(f"  {reason}")
+    return scenario.from_messages(read, district)
+
+
+def _run(options: Options, district: Pack, plans: list[Planned], console: Console) -> int:
+    began = monotonic()
+    with ExitStack() as exits:
+        stack = exits.enter_context(Stack(PROFILE))
+        set_up = stage.build(stack, Path(), district, options.times, console.print)
+        console.print(f"就绪 ready after {monotonic() - began:.0f} s, {len(plans)} whistles to raise")
+        _dashboard(set_up, console)
+        with show.Progress(console, len(plans)) as progress:
+            seen, ledger = asyncio.run(play.perform(set_up, plans, district, progress))
+        summary, faults = count.summarise(seen, ledger, district, monotonic() - began)
+        _write(summary)
+        for table in show.tables(seen, ledger, district, summary):
+            console.print(table)
+        show.faults(console, faults)
+        _dashboard(set_up, console)
+        if options.keep:
+            exits.pop_all()
+            console.print(f"保持运行 left running; stop it with: {_how_to_stop()}", soft_wrap=True)
+    return 1 if faults else 0
+
+
+def _dashboard(set_up: stage.Stage, console: Console) -> None:
+    token = set_up.tokens["escalation"]["operations", "*"]
+    console.print(
+        f"看板 dashboard {set_up.addresses['escalation']}/  令牌 token {token}", soft_wrap=True, highlight=False
+    )
+
+
+def _how_to_stop() -> str:
+    return f"{Path(sys.executable)} -m whistle_local --profile {PROFILE.name} down"
+
+
+def _write(summary: count.Summary) -> None:
+    (PROFILE / "summary.json").write_text(json.dumps(summary.as_json(), indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

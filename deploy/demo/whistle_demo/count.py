@@ -1,0 +1,190 @@
+"""Counts what happened, from outside. Source of every definition: EVENTS.md section 4."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from whistle_demo import oracle
+from whistle_demo.ledger import Ledger
+from whistle_demo.outside import PARKING, Outside
+from whistle_demo.pack import Pack
+
+# The broker's figures are up to five seconds old, so calm must last longer than that to be true.
+CALM_SECONDS = 6.0
+SETTLING_SECONDS = 300.0
+_ACKNOWLEDGED = "department.task_acknowledged.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`summary.json`, key by key."""
+
+    whistles_raised: int
+    tasks_expected: int
+    tasks_dispatched: int
+    tasks_acknowledged: int
+    acknowledged_late: int
+    warnings: int
+    breaches: int
+    escalations: int
+    escalations_by_rung: dict[str, int]
+    escalations_withdrawn: int
+    lost: int
+    duplicated: int
+    parked: int
+    queues_empty: bool
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that the public APIs showed at the end, and what is still moving (None: nothing)."""
+
+    tasks: list[dict[str, Any]]
+    clocks: list[dict[str, Any]]
+    escalations: list[dict[str, Any]]
+    told: dict[UUID, dict[str, Any]]
+    undispatched: frozenset[UUID]
+    queues: dict[str, int]
+    moving: str | None
+
+
+async def settle(outside: Outside, end: datetime, tell: Callable[[str], None]) -> str | None:
+    """Waits, after the end of business time, until nothing moves any more: outboxes and queues empty for longer than
+    the broker's figures are old, and no clock left to fire. Returns None, or what still moves after the limit."""
+    limit, calm_since = monotonic() + SETTLING_SECONDS, monotonic()
+    while True:
+        moving = await _moving(outside)
+        if moving is None and monotonic() - calm_since >= CALM_SECONDS:
+            moving = await _unfired(outside, end)
+            if moving is None:
+                return None
+        if moving is not None:
+            calm_since = monotonic()
+            tell(moving)
+        if monotonic() > limit:
+            return moving
+        await asyncio.sleep(0.5)
+
+
+async def _moving(outside: Outside) -> str | None:
+    try:
+        pending, queues = await outside.pending(), await outside.queues()
+    except httpx.HTTPError as error:
+        return f"not answering: {error!r}"
+    waiting = {f"outbox of {name}": n for name, n in pending.items()}
+    waiting |= {f"queue {name}": n for name, n in queues.items() if name != PARKING}
+    return ", ".join(f"{name}: {n}" for name, n in waiting.items() if n) or None
+
+
+async def _unfired(outside: Outside, end: datetime) -> str | None:
+    clocks = await outside.clocks()
+    left = sum(clock["next_at"] is not None and datetime.fromisoformat(clock["next_at"]) <= end for clock in clocks)
+    return f"clocks due and not fired: {left}" if left else None
+
+
+async def look(outside: Outside, ledger: Ledger, moving: str | None) -> Seen:
+    """Reads everything that the count needs. `moving`: what `settle` returned."""
+    at_once = {whistle for whistle in ledger.withdrawn if ledger.raised[whistle].fate == "withdrawn_at_once"}
+    return Seen(
+        tasks=await outside.tasks(),
+        clocks=await outside.clocks(),
+        escalations=await outside.escalations(),
+        told=await outside.whistles(set(ledger.acknowledged.values())),
+        undispatched=await outside.undispatched(at_once),
+        queues=await outside.queues(),
+        moving=await _moving(outside) or moving,
+    )
+
+
+def summarise(seen: Seen, ledger: Ledger, pack: Pack, seconds: float) -> tuple[Summary, list[str]]:
+    """The summary, and every fault in words. Pure."""
+    expected = oracle.pairs(ledger.raised.items(), seen.undispatched, pack)
+    called = [_pair(task) for task in seen.tasks]
+    fired = [(rung["clock_id"], rung["rung"]) for rung in seen.escalations]
+    by_rung = Counter(str(rung["rung"]) for rung in seen.escalations)
+    missing = _missing(seen, ledger, expected)
+    summary = Summary(
+        whistles_raised=len(ledger.raised),
+        tasks_expected=len(expected),
+        tasks_dispatched=len(set(called)),
+        tasks_acknowledged=sum(task["acknowledged_at"] is not None for task in seen.tasks),
+        acknowledged_late=sum(clock["name"] == "ack" and clock["status"] == "met_late" for clock in seen.clocks),
+        warnings=sum(clock["warned"] for clock in seen.clocks),
+        breaches=sum(clock["breached_at"] is not None for clock in seen.clocks),
+        escalations=len(seen.escalations),
+        escalations_by_rung=dict(sorted(by_rung.items())),
+        escalations_withdrawn=sum(rung["status"] == "withdrawn" for rung in seen.escalations),
+        lost=len(missing),
+        duplicated=oracle.seen_again(called) + oracle.seen_again(fired),
+        parked=seen.queues.get(PARKING, 0),
+        queues_empty=seen.moving is None,
+        seconds=round(seconds, 1),
+    )
+    wrong = _wrong(seen, ledger, set(called) - expected)
+    return summary, [*ledger.problems, *missing, *wrong, *_doubled(called, fired)]
+
+
+def _pair(task: dict[str, Any]) -> oracle.Pair:
+    return UUID(task["whistle_id"]), task["round"], task["department"]
+
+
+def _missing(seen: Seen, ledger: Ledger, expected: set[oracle.Pair]) -> list[str]:
+    """One line for each thing lost."""
+    called = {_pair(task) for task in seen.tasks}
+    armed = {clock["task_id"] for clock in seen.clocks if clock["name"] == "ack"}
+    standing = [task for task in seen.tasks if UUID(task["whistle_id"]) not in ledger.withdrawn]
+    told = {
+        entry["data"]["task_id"]
+        for whistle in seen.told.values()
+        for entry in whistle["timeline"]
+        if entry["event"] == _ACKNOWLEDGED
+    }
+    number = ledger.numbers
+    return [
+        *(f"lost: no task for {department} under {number[whistle]}" for whistle, _, department in expected - called),
+        *(f"lost: no ack clock for {_name(task, ledger)}" for task in standing if task["task_id"] not in armed),
+        *(
+            f"lost: the acknowledgement of task {task} is not in the timeline of {number[whistle]}"
+            for task, whistle in ledger.acknowledged.items()
+            if str(task) not in told
+        ),
+    ]
+
+
+def _wrong(seen: Seen, ledger: Ledger, unexpected: set[oracle.Pair]) -> list[str]:
+    """What is neither lost nor doubled and yet may not be."""
+    gone = {str(whistle) for whistle in ledger.withdrawn}
+    return [
+        *(f"wrong: nobody asked for {department} under {whistle}" for whistle, _, department in unexpected),
+        *(
+            f"wrong: {_name(task, ledger)} is {task['state']} although its whistle was withdrawn"
+            for task in seen.tasks
+            if task["whistle_id"] in gone and task["state"] != "cancelled"
+        ),
+        *(
+            f"wrong: clock {clock['name']} of {clock['department']} runs on although its whistle was withdrawn"
+            for clock in seen.clocks
+            if clock["whistle_id"] in gone and clock["status"] == "running"
+        ),
+        *([f"still moving: {seen.moving}"] if seen.moving else []),
+    ]
+
+
+def _doubled(called: list[oracle.Pair], fired: list[tuple[str, int]]) -> list[str]:
+    twice = [what for what, count in Counter([*called, *fired]).items() if count > 1]
+    return [f"doubled: {what}" for what in twice]
+
+
+def _name(task: dict[str, Any], ledger: Ledger) -> str:
+    return f"{task['department']} under {ledger.numbers.get(UUID(task['whistle_id']), task['whistle_id'])}"

@@ -1,0 +1,84 @@
+"""What a stack needs between infrastructure and services: migrated databases, the topology, the sample district.
+
+All of it is done by `whistlectl`, each command in a process of its own with the env file of the process concerned.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from whistle_local.errors import StackError
+from whistle_local.services import SERVICES
+from whistle_local.state import write_private
+
+DISTRICT = Path("deploy/district/sample")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who gets a token of which service process, to work with the sample district."""
+
+    process: str
+    role: str
+    scope: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.process} {self.role} {self.scope}"
+
+
+HOLDERS = (
+    Holder("intake", "street", "S01"),
+    Holder("intake", "district", "*"),
+    Holder("dispatch", "district", "*"),
+    Holder("department", "department", "CGJ"),
+    Holder("department-ga", "department", "GA"),
+    Holder("escalation", "district", "*"),
+)
+
+
+def prepare(env_folder: Path, project: Path) -> None:
+    """Migrates the databases and applies the topology side by side, then loads the project's sample district."""
+    district = str(project / DISTRICT)
+    _side_by_side(
+        [
+            *((env_folder / f"{s.name}.env", "migrate", s.module.removeprefix("whistle_")) for s in SERVICES),
+            (env_folder / "ctl.env", "topology", "apply", "--pack", district),
+        ]
+    )
+    whistlectl(env_folder / "dispatch.env", "registry", "load", district)
+
+
+def tokens(file: Path, env_folder: Path) -> dict[str, str]:
+    """Tokens to work with, by holder; made once and then read from that file."""
+    if not file.exists():
+        made = _side_by_side(
+            (
+                *(env_folder / f"{holder.process}.env", "token", "create", "--plain", "--name", "make up"),
+                *("--role", holder.role, "--scope", holder.scope),
+            )
+            for holder in HOLDERS
+        )
+        found = {holder.name: token.strip() for holder, token in zip(HOLDERS, made, strict=True)}
+        write_private(file, json.dumps(found, indent=1) + "\n")
+    return dict(json.loads(file.read_text("utf-8")))
+
+
+def whistlectl(env_file: Path, *arguments: str) -> str:
+    """Runs one whistlectl command with that env file; returns what it printed. Raises StackError if it fails."""
+    command = [sys.executable, "-m", "whistle_ctl", "--env-file", str(env_file), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        said = f"{result.stdout.strip()}\n{result.stderr.strip()}".strip()
+        raise StackError(f"`whistlectl {' '.join(arguments)}` with {env_file.name} failed:\n{said}")
+    return result.stdout
+
+
+def _side_by_side(commands: Iterable[tuple[Path | str, ...]]) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        running = [pool.submit(whistlectl, Path(first), *map(str, rest)) for first, *rest in commands]
+        return [future.result() for future in running]

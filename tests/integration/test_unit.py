@@ -1,0 +1,114 @@
+"""The Unit on the real database: set-based writes, subject versions, all or nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import uuid_utils.compat
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.exc import IntegrityError
+
+from support.workshop import Workshop, load_nothing, note, withdrawn, write_note
+from whistle_shared.contracts import decode_batch
+from whistle_shared.db import Group, Outbox, Outgoing
+
+
+@contextmanager
+def statements(workshop: Workshop) -> Iterator[list[str]]:
+    """Every statement that runs on intake's engine inside the block."""
+    seen: list[str] = []
+
+    def note_statement(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    engine = workshop.engine("intake").sync_engine
+    sqlalchemy_event.listen(engine, "before_cursor_execute", note_statement)
+    try:
+        yield seen
+    finally:
+        sqlalchemy_event.remove(engine, "before_cursor_execute", note_statement)
+
+
+async def test_a_unit_writes_each_table_in_one_statement(workshop: Workshop) -> None:
+    whistle = uuid_utils.compat.uuid7()
+    with statements(workshop) as seen:
+        async with workshop.group().unit() as unit:
+            for number in range(200):
+                write_note(unit, whistle, f"第{number}条", number)
+                unit.emit(withdrawn(whistle), whistle)
+
+    assert sum(s.startswith("insert into note") for s in seen) == 1
+    assert sum(s.startswith("insert into outbox(") for s in seen) == 1
+    assert sum(s.startswith("insert into outbox_due") for s in seen) == 1
+    assert await workshop.count("intake", "note") == 200
+    assert await workshop.count("intake", "outbox_due", "receiver = 'broker'") == 200
+
+
+async def test_a_unit_writes_values_as_they_are(workshop: Workshop) -> None:
+    said = "𠮷野家\u202e右到左 👩‍👧 'quote\" \\ %s :name ; drop table note; --\r\n{{7*7}}<script>"
+    async with workshop.group().unit() as unit:
+        write_note(unit, uuid_utils.compat.uuid7(), said)
+        unit.insert(
+            note, note_id=uuid_utils.compat.uuid7(), whistle_id=uuid_utils.compat.uuid7(), said="", tags="null", count=None
+        )
+
+    rows = await workshop.rows("intake", "select said, tags, count from note order by said desc")
+    assert [tuple(row) for row in rows] == [(said, ["新"], 1), ("", None, None)]
+
+
+async def test_the_last_update_of_a_row_wins_whatever_columns_it_names(workshop: Workshop) -> None:
+    key = uuid_utils.compat.uuid7()
+    async with workshop.group().unit() as unit:
+        unit.insert(note, note_id=key, whistle_id=key, said="起", tags="[]", count=0)
+        unit.update(note, note_id=key, said="一", count=1)
+        unit.update(note, note_id=key, said="二")
+        unit.update(note, note_id=key, said="三", count=3)
+
+    assert [tuple(row) for row in await workshop.rows("intake", "select said, count from note")] == [("三", 3)]
+
+
+async def test_keep_leaves_a_known_row_alone_and_insert_does_not_stand_one(workshop: Workshop) -> None:
+    key = uuid_utils.compat.uuid7()
+    row = {"note_id": key, "whistle_id": key, "tags": "[]", "count": 1}
+    async with workshop.group().unit() as unit:
+        unit.keep(note, **row, said="先")
+    async with workshop.group().unit() as unit:
+        unit.keep(note, **row, said="后")
+
+    with pytest.raises(IntegrityError):
+        async with workshop.group().unit() as unit:
+            write_note(unit, key, "also lost")
+            unit.insert(note, **row, said="再")
+    assert [row.said for row in await workshop.rows("intake", "select said from note")] == ["先"]
+
+
+async def test_an_effect_and_its_events_are_one_transaction(workshop: Workshop) -> None:
+    """INVARIANT: an effect, the events it emits and the inbox row of the event that caused it are one transaction."""
+    handed_over: list[Outgoing] = []
+    group = Group(workshop.engine("intake"), "intake", workshop.time, load_nothing, Outbox(), handed_over.extend)
+    whistle = uuid_utils.compat.uuid7()
+
+    with pytest.raises(ZeroDivisionError):
+        async with group.unit() as unit:
+            write_note(unit, whistle, "never")
+            unit.emit(withdrawn(whistle), whistle)
+            raise ZeroDivisionError
+
+    assert await workshop.count("intake", "note") == 0
+    assert await workshop.count("intake", "outbox") == 0
+    assert await workshop.count("intake", "subject_version") == 0
+    assert not handed_over
+
+
+async def test_subject_versions_count_per_subject_without_gaps(workshop: Workshop) -> None:
+    first, second = uuid_utils.compat.uuid7(), uuid_utils.compat.uuid7()
+    for subjects in ([first, first, second], [second, first]):
+        async with workshop.group().unit() as unit:
+            for subject in subjects:
+                unit.emit(withdrawn(subject), subject)
+
+    rows = await workshop.rows("intake", "select body from outbox order by event_id")
+    raws = [decode_batch(row.body.encode(), None)[0] for row in rows]
+    assert [raw["subjectversion"] for raw in raws if raw["subject"] == str(first)] == [1, 2, 3]
+    assert [raw["subjectversion"] for raw in raws if raw["subject"] == str(second)] == [1, 2]

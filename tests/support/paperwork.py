@@ -1,0 +1,123 @@
+"""Values for tests that need no database: the sample district, a whistle's facts, a Unit that only collects."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from support.clockface import MONDAY
+from support.places import SAMPLE
+from whistle_dispatch.domain import Pack, Plan, plan, read_pack
+from whistle_dispatch.domain.terms import Rules
+from whistle_shared.contracts import Event, EventData
+from whistle_shared.contracts.dispatch import TaskCalled, WhistleDispatched
+from whistle_shared.contracts.intake import WhistleFacts
+from whistle_shared.contracts.vocabulary import Kind, Urgency
+from whistle_shared.db import Unit
+from whistle_shared.observability import new_trace
+from whistle_shared.replica import Replica
+
+WHISTLE = UUID("0198c5a0-0000-7000-8000-000000000001")
+
+
+@cache
+def pack() -> Pack:
+    """The sample district."""
+    return read_pack(SAMPLE)
+
+
+def replica() -> Replica:
+    """The sample district as a service holds it. Calls nobody: the tables are never read."""
+    held = Replica()
+    held.registry = pack().registry
+    held._years = list(pack().calendars)
+    return held
+
+
+def rules() -> Rules:
+    """The sample district as dispatch plans by it."""
+    return Rules(pack().registry, replica().calendar())
+
+
+def facts(
+    kind: Kind = "emergency", urgency: Urgency = "critical", category: str | None = "0701", at: datetime = MONDAY
+) -> WhistleFacts:
+    """What a street said."""
+    return WhistleFacts(
+        number="S01-20260601-0007",
+        kind=kind,
+        urgency=urgency,
+        street="S01",
+        category=category,
+        title="路面塌陷",
+        description="采薇路与长亭街交口路面塌陷，水管破裂",
+        place="采薇路 12 号门前",
+        beyond_power_reason="街道无开挖和关阀权限",
+        blown_by="采薇街道值班长",
+        blown_at=at,
+    )
+
+
+def dispatched(about: WhistleFacts, departments: Sequence[str] = (), at: datetime = MONDAY) -> WhistleDispatched:
+    """What dispatch says of a whistle at `at`, by its own rules."""
+    planned = plan(WHISTLE, 1, about, departments, at, rules())
+    assert isinstance(planned, Plan), planned
+    return WhistleDispatched(
+        whistle_id=WHISTLE,
+        round=1,
+        facts=about,
+        whistle_due_at=planned.whistle_due_at,
+        tasks=tuple(
+            TaskCalled(
+                task_id=task.task_id,
+                department=task.department,
+                role=task.role,
+                presence=task.presence,
+                terms="standard",
+            )
+            for task in planned.tasks
+        ),
+        terms=planned.terms,
+        registry_version=1,
+        calendar_version=rules().calendar.version,
+        flags=planned.flags,
+    )
+
+
+def event(data: EventData, at: datetime, producer: str = "", subject: UUID = WHISTLE) -> Event[Any]:
+    """`data` as it is heard: said at `at` (business) by `producer` (default: the one its key names)."""
+    said_by = producer or data.key.partition(".")[0]
+    return Event(uuid4(), said_by, str(subject), at, data, correlation_id=uuid4(), sender=said_by)
+
+
+def unit(producer: str, now: datetime, reference: Any, cases: Mapping[UUID, Any]) -> Unit:
+    """A Unit without a database: it collects, and nobody ever flushes it."""
+    collecting = Unit(cast(AsyncConnection, None), producer, now, timedelta(0))
+    collecting.trace = new_trace()
+    collecting.reference = reference
+    collecting.cases.update(cases)
+    return collecting
+
+
+def said(collected: Unit) -> list[EventData]:
+    """What the Unit would emit, in order."""
+    return [emitted.data for emitted, _, _ in collected._events]
+
+
+def addressed(collected: Unit) -> list[tuple[EventData, tuple[str, ...], tuple[str, ...]]]:
+    """What it would emit with the departments that must see it and the consumers whose receipt is awaited."""
+    return [(emitted.data, to, awaiting) for emitted, to, awaiting in collected._events]
+
+
+def rows(collected: Unit, table: Table) -> list[dict[str, Any]]:
+    """The rows it would insert into a table."""
+    return [row for (into, _), added in collected._inserts.items() if into is table for row in added]
+
+
+def changes(collected: Unit, table: Table) -> list[dict[str, Any]]:
+    """The rows it would update in a table: their key and the columns that change."""
+    return [row for (of, _), changed in collected._updates.items() if of is table for row in changed.values()]

@@ -1,0 +1,406 @@
+"""The clock's state machine: tables for its edges, and a Hypothesis machine that treats it in any order at any time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from support.clockface import MONDAY
+from support.paperwork import WHISTLE
+from whistle_escalation import domain
+from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec, LadderStep
+
+TASK = uuid5(WHISTLE, "task")
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+ROLES = ("deputy_head", "department_head", "whistle_office", "inspection_office", "district_leaders")
+FORMS: tuple[domain.RungForm, ...] = ("reminder", "letter", "red_light", "supervision", "interview")
+
+
+def ladder(rungs: Sequence[int]) -> tuple[LadderStep, ...]:
+    return tuple(LadderStep(rung=n, role=ROLES[n - 1], form=FORMS[n - 1], delay="") for n in rungs)
+
+
+def terms(percents: tuple[int, ...] = (50, 80), rungs: Sequence[int] = (1, 2, 3)) -> ClockSpec:
+    return ClockSpec(
+        name="ack",
+        side="department",
+        limit="60m@natural",
+        warn_percent=percents,
+        pausable=False,
+        extendable=False,
+        ladder=ladder(rungs),
+    )
+
+
+def instants(spec: ClockSpec, length: timedelta, delays: Sequence[timedelta]) -> ClockSchedule:
+    """A schedule that starts on Monday at nine; `delays` run parallel to the ladder and count from the breach."""
+    due_at = MONDAY + length
+    return ClockSchedule(
+        start_at=MONDAY,
+        due_at=due_at,
+        provisional=False,
+        warn_at=tuple(MONDAY + length * percent / 100 for percent in spec.warn_percent),
+        rung_at=tuple(due_at + delay for delay in delays),
+    )
+
+
+def started(spec: ClockSpec, schedule: ClockSchedule) -> domain.Clock:
+    return domain.start(domain.Matter(WHISTLE), spec, schedule, domain.Task(TASK, "CGJ"), "standard", 1)
+
+
+SPEC = terms()
+SCHEDULE = instants(SPEC, HOUR, (timedelta(0), 15 * MINUTE, 30 * MINUTE))
+CLOCK = started(SPEC, SCHEDULE)
+
+
+def fired(clock: domain.Clock, minutes: float) -> tuple[domain.Clock, list[domain.Firing]]:
+    """Look at a clock so many minutes after nine."""
+    now = MONDAY + minutes * MINUTE
+    return domain.fire(clock, SPEC, SCHEDULE, now, now)
+
+
+def spoken(firings: Sequence[domain.Firing]) -> list[str]:
+    """Firings in short: w80, breach, r2."""
+    words = []
+    for firing in firings:
+        match firing:
+            case domain.Warned(percent, _):
+                words.append(f"w{percent}")
+            case domain.Breached():
+                words.append("breach")
+            case domain.Raised():
+                words.append(f"r{firing.rung}")
+    return words
+
+
+# -- tables ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([29.9], [[]]),
+        ([30], [["w50"]]),
+        ([30, 48, 60], [["w50"], ["w80"], ["breach", "r1"]]),
+        ([30, 30, 31], [["w50"], [], []]),
+        ([48], [["w80"]]),  # of missed warnings only the latest
+        ([59.99], [["w80"]]),
+        ([60], [["w80", "breach", "r1"]]),
+        ([60, 74, 75], [["w80", "breach", "r1"], [], ["r2"]]),
+        ([60, 75, 90, 500], [["w80", "breach", "r1"], ["r2"], ["r3"], []]),
+        # after an outage: one rung at a time, a minute apart
+        ([600, 600.9, 601, 601.5, 602], [["w80", "breach", "r1"], [], ["r2"], [], ["r3"]]),
+    ],
+)
+def test_what_fires_when(looks: list[float], expected: list[list[str]]) -> None:
+    clock, heard = CLOCK, []
+    for minutes in looks:
+        clock, firings = fired(clock, minutes)
+        heard.append(spoken(firings))
+    assert heard == expected
+
+
+def test_when_to_look_again() -> None:
+    clock, looks = CLOCK, [CLOCK.next_at]
+    while clock.next_at is not None:
+        clock, _ = domain.fire(clock, SPEC, SCHEDULE, clock.next_at, clock.next_at)
+        looks.append(clock.next_at)
+    assert [at and (at - MONDAY) / MINUTE for at in looks] == [30, 48, 60, 75, 90, None]
+    assert clock.status == "running"  # overdue until stopped
+    assert (clock.warned, clock.climbed) == (2, 3)
+
+
+def test_a_firing_says_how_late_it_is() -> None:
+    clock, firings = fired(CLOCK, 100)
+    assert firings == [
+        domain.Warned(80, MONDAY + 48 * MINUTE),
+        domain.Breached(40 * MINUTE),
+        domain.Raised(
+            escalation_id=domain.escalation_id(CLOCK.clock_id, 1),
+            rung=1,
+            role="deputy_head",
+            form="reminder",
+            rung_at=MONDAY + HOUR,
+            late_by=40 * MINUTE,
+        ),
+    ]
+    assert clock.breached_at == clock.last_fired_at == MONDAY + 100 * MINUTE
+    assert clock.next_at == MONDAY + 101 * MINUTE  # rung 2 was due at 75, but a minute lies between two rungs
+
+
+def test_nothing_fires_beyond_the_horizon() -> None:
+    clock, firings = domain.fire(CLOCK, SPEC, SCHEDULE, MONDAY + 100 * MINUTE, MONDAY + 59 * MINUTE)
+    assert spoken(firings) == ["w80"]
+    assert clock.next_at == CLOCK.due_at
+
+
+def test_a_ladder_may_begin_at_rung_3() -> None:
+    spec = terms(rungs=(3, 4, 5))
+    schedule = instants(spec, HOUR, (timedelta(0), HOUR, 2 * HOUR))
+    clock, heard = started(spec, schedule), []
+    while clock.next_at is not None:
+        clock, firings = domain.fire(clock, spec, schedule, clock.next_at, clock.next_at)
+        heard += spoken(firings)
+    assert heard == ["w50", "w80", "breach", "r3", "r4", "r5"]
+
+
+@pytest.mark.parametrize(("percents", "expected"), [((50, 80), ["w80", "breach"]), ((), ["breach"])])
+def test_an_empty_ladder_breaches_and_is_silent(percents: tuple[int, ...], expected: list[str]) -> None:
+    spec = terms(percents, rungs=())
+    schedule = instants(spec, HOUR, ())
+    clock, firings = domain.fire(started(spec, schedule), spec, schedule, MONDAY + HOUR, MONDAY + HOUR)
+    assert spoken(firings) == expected
+    assert clock.next_at is None
+    assert clock.status == "running"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status"), [(-5, "met"), (0, "met"), (60, "met"), (60 + 1e-6, "met_late"), (61, "met_late")]
+)
+@pytest.mark.parametrize("looked_at", [None, 30, 60, 600])
+def test_met_or_late_is_decided_by_the_time_of_the_fact(minutes: float, status: str, looked_at: float | None) -> None:
+    """INVARIANT: met or late is decided by the business time of the fact that stops the clock, whenever it arrives."""
+    clock = CLOCK if looked_at is None else fired(CLOCK, looked_at)[0]
+    at = MONDAY + minutes * MINUTE
+    stopped = domain.stop(clock, at)
+    assert (stopped.status, stopped.stopped_at, stopped.next_at) == (status, at, None)
+    assert replace(stopped, status="running", stopped_at=None, next_at=clock.next_at) == clock
+
+
+@pytest.mark.parametrize("end", [domain.stop, domain.cancel])
+@pytest.mark.parametrize("status", ["met", "met_late", "cancelled", "voided"])
+def test_a_clock_that_has_ended_stays_as_it_ended(end: object, status: domain.ClockStatus) -> None:
+    ended = replace(CLOCK, status=status, stopped_at=MONDAY, next_at=None)
+    assert domain.stop(ended, MONDAY + HOUR) == ended
+    assert domain.cancel(ended, MONDAY + HOUR) == ended
+    assert fired(ended, 600) == (ended, [])
+
+
+def test_a_paused_clock_does_not_fire_but_can_end() -> None:
+    paused = replace(CLOCK, status="paused", next_at=None)
+    assert fired(paused, 600) == (paused, [])
+    assert domain.stop(paused, MONDAY).status == "met"
+    assert domain.cancel(paused, MONDAY).status == "cancelled"
+
+
+def test_a_moved_due_time_that_lies_ahead_undoes_the_breach() -> None:
+    breached, _ = fired(CLOCK, 60)
+    later = instants(SPEC, 2 * HOUR, (timedelta(0), 15 * MINUTE, 30 * MINUTE))
+    moved = domain.move_due(breached, later, 2)
+    assert (moved.due_at, moved.calendar_version, moved.breached_at) == (MONDAY + 2 * HOUR, 2, None)
+    assert moved.next_at == MONDAY + 2 * HOUR  # both warnings are out
+    again, firings = domain.fire(moved, SPEC, later, MONDAY + 2 * HOUR, MONDAY + 2 * HOUR)
+    assert spoken(firings) == ["breach"]  # rung 1 of this clock was climbed once and is not climbed twice
+    assert again.next_at == MONDAY + 2 * HOUR + 15 * MINUTE
+
+
+def test_a_due_time_moved_into_the_past_is_a_breach_at_the_next_look() -> None:
+    sooner = instants(SPEC, 20 * MINUTE, (timedelta(0), 15 * MINUTE, 30 * MINUTE))
+    moved = domain.move_due(CLOCK, sooner, 2)
+    assert moved.next_at == MONDAY + 10 * MINUTE
+    assert spoken(domain.fire(moved, SPEC, sooner, MONDAY + HOUR, MONDAY + HOUR)[1]) == ["w80", "breach", "r1"]
+
+
+@pytest.mark.parametrize("end", [domain.stop, domain.cancel])
+def test_a_calendar_does_not_wake_a_clock_that_has_ended(end: object) -> None:
+    """INVARIANT: a stopped clock never fires; so there is nothing to look at it for again."""
+    assert callable(end)
+    ended: domain.Clock = end(CLOCK, MONDAY)
+    moved = domain.move_due(ended, instants(SPEC, 2 * HOUR, (timedelta(0),) * 3), 2)
+    assert moved.next_at is None
+    assert moved.status == ended.status
+
+
+def test_the_same_clock_and_the_same_rung_have_the_same_id() -> None:
+    """INVARIANT: a re-run cannot mint a second clock or escalation (EVENTS.md R4)."""
+    assert started(SPEC, SCHEDULE).clock_id == domain.clock_id(TASK, "ack")
+    ids = {domain.clock_id(owner, name, cycle) for owner in (TASK, WHISTLE) for name in ("ack", "plan") for cycle in (1, 2)}
+    assert len(ids) == 8
+    rungs = {domain.escalation_id(clock, rung) for clock in ids for rung in range(1, 6)}
+    assert len(rungs) == 40
+    assert domain.escalation_id(CLOCK.clock_id, 1) == domain.escalation_id(domain.clock_id(TASK, "ack"), 1)
+
+
+def test_a_clock_belongs_to_its_task_or_else_to_the_whistle() -> None:
+    whistles = domain.start(domain.Matter(WHISTLE), SPEC, SCHEDULE, None, "triage", 1)
+    assert (whistles.task_id, whistles.department) == (None, None)
+    assert whistles.clock_id == domain.clock_id(WHISTLE, "ack")
+    assert (CLOCK.task_id, CLOCK.department, CLOCK.status) == (TASK, "CGJ", "running")
+
+
+def test_the_first_stamp_of_a_step_counts_and_steps_come_in_order() -> None:
+    task = domain.Task(TASK, "CGJ")
+    for step, minutes in (("submitted", 50), ("acknowledged", 9), ("acknowledged", 5), ("arrived", 20), ("arrived", 30)):
+        task = domain.with_step(task, step, MONDAY + minutes * MINUTE)  # type: ignore[arg-type]
+    assert [(step, (at - MONDAY) / MINUTE) for step, at in domain.stamps(task)] == [
+        ("acknowledged", 5),
+        ("arrived", 20),
+        ("submitted", 50),
+    ]
+
+
+def test_open_escalations_are_those_of_the_clock_in_the_order_of_rungs() -> None:
+    def rung(n: int, clock: UUID, status: domain.EscalationStatus = "open") -> domain.Escalation:
+        return domain.Escalation(domain.escalation_id(clock, n), clock, n, status)
+
+    other = domain.clock_id(TASK, "resolve")
+    all_of_them = [rung(3, CLOCK.clock_id), rung(1, other), rung(2, CLOCK.clock_id, "withdrawn"), rung(1, CLOCK.clock_id)]
+    matter = domain.Matter(WHISTLE, escalations={e.escalation_id: e for e in all_of_them})
+    assert [e.rung for e in matter.open_on(CLOCK.clock_id)] == [1, 3]
+
+
+# -- the machine ----------------------------------------------------------------------------------------------
+
+SECONDS = st.integers(0, 4 * 3600).map(lambda s: timedelta(seconds=s))
+LENGTHS = st.integers(1, 6 * 3600).map(lambda s: timedelta(seconds=s))
+
+
+@st.composite
+def delay_lists(draw: st.DrawFn, size: int) -> list[timedelta]:
+    """Rungs are climbed upwards only, some of them at the same instant."""
+    return sorted(draw(st.lists(SECONDS | st.just(timedelta(0)), min_size=size, max_size=size)))
+
+
+class ClockMachine(RuleBasedStateMachine):
+    """One clock under any sequence of looks, stops, cancellations and calendars, while time goes on."""
+
+    clock: domain.Clock
+    spec: ClockSpec
+    schedule: ClockSchedule
+    now: datetime
+
+    @initialize(
+        data=st.data(),
+        percents=st.sets(st.integers(1, 100), max_size=3),
+        first=st.integers(1, 3),
+        length=LENGTHS,
+    )
+    def starts(self, data: st.DataObject, percents: set[int], first: int, length: timedelta) -> None:
+        rungs = range(first, data.draw(st.integers(first, 6)))
+        self.spec = terms(tuple(sorted(percents)), rungs)
+        self.schedule = instants(self.spec, length, data.draw(delay_lists(len(rungs))))
+        self.clock = started(self.spec, self.schedule)
+        self.now = MONDAY
+        self.warned: list[int] = []
+        self.breaches = 0
+        self.raised: list[tuple[int, datetime]] = []
+
+    @rule(span=SECONDS)
+    def time_passes(self, span: timedelta) -> None:
+        self.now += span
+
+    @rule(lag=st.just(timedelta(0)) | SECONDS)
+    def fires(self, lag: timedelta) -> None:
+        self.look(self.now - lag)
+
+    def look(self, until: datetime) -> None:
+        before = self.clock
+        self.clock, firings = domain.fire(before, self.spec, self.schedule, self.now, until)
+        if before.status != "running":
+            assert (self.clock, firings) == (before, []), "INVARIANT: a stopped clock never fires"
+        for firing in firings:
+            match firing:
+                case domain.Warned(percent, at):
+                    self.is_the_latest_warning(percent, at, until)
+                case domain.Breached(late_by):
+                    assert before.breached_at is None
+                    assert self.schedule.due_at <= until
+                    assert late_by == self.now - self.schedule.due_at
+                    self.breaches += 1
+                case domain.Raised():
+                    self.is_the_next_rung(firing, until)
+        assert len(firings) <= 3
+        assert self.clock.next_at is None or self.clock.next_at > until, "a look settles what was due by then"
+
+    def is_the_latest_warning(self, percent: int, at: datetime, until: datetime) -> None:
+        passed = [p for p, instant in zip(self.spec.warn_percent, self.schedule.warn_at, strict=True) if instant <= until]
+        assert percent == passed[-1], "of missed warnings only the latest is sent"
+        assert at <= until
+        assert percent not in self.warned, "each warning fires at most once"
+        assert self.warned == sorted(self.warned)
+        self.warned.append(percent)
+
+    def is_the_next_rung(self, raised: domain.Raised, until: datetime) -> None:
+        step = self.spec.ladder[len(self.raised)]
+        assert (raised.rung, raised.role, raised.form) == (step.rung, step.role, step.form), "each rung once, in order"
+        assert raised.rung_at == self.schedule.rung_at[len(self.raised)] <= until
+        assert raised.late_by == self.now - raised.rung_at
+        assert self.clock.breached_at is not None
+        if self.raised:
+            assert self.now - self.raised[-1][1] >= domain.APART, "rungs are at least 60 business seconds apart"
+        self.raised.append((raised.rung, self.now))
+
+    @rule(offset=SECONDS, before=st.booleans())
+    def stops(self, offset: timedelta, before: bool) -> None:
+        at = self.now - offset if before else MONDAY + offset
+        was = self.clock
+        self.clock = domain.stop(was, at)
+        if was.status == "running":
+            assert self.clock.status == ("met" if at <= self.schedule.due_at else "met_late")
+            assert self.clock.stopped_at == at
+        else:
+            assert self.clock == was
+
+    @rule()
+    def is_cancelled(self) -> None:
+        was = self.clock
+        self.clock = domain.cancel(was, self.now)
+        assert self.clock.status == ("cancelled" if was.status == "running" else was.status)
+
+    @precondition(lambda self: self.clock.status == "running")
+    @rule(data=st.data(), length=LENGTHS)
+    def calendar_is_published(self, data: st.DataObject, length: timedelta) -> None:
+        was = self.clock
+        self.schedule = instants(self.spec, length, data.draw(delay_lists(len(self.spec.ladder))))
+        self.clock = domain.move_due(was, self.schedule, was.calendar_version + 1)
+        assert (self.clock.warned, self.clock.climbed) == (was.warned, was.climbed), "what fired stays counted"
+        if was.breached_at is not None and was.breached_at < self.schedule.due_at:
+            assert self.clock.breached_at is None
+            self.breaches -= 1
+
+    @invariant()
+    def counts_agree_with_what_was_said(self) -> None:
+        assert self.breaches == (self.clock.breached_at is not None)
+        assert self.clock.climbed == len(self.raised)
+        assert self.clock.warned >= len(self.warned)
+
+    @invariant()
+    def next_look_is_the_first_thing_unfired(self) -> None:
+        """None exactly when nothing is left to fire or the clock has ended; else the earliest unfired instant."""
+        assert self.clock.next_at == min(self.unfired(), default=None)
+
+    def unfired(self) -> list[datetime]:
+        if self.clock.status != "running":
+            return []
+        left = list(self.schedule.warn_at[self.clock.warned :])
+        if self.clock.breached_at is None:
+            left.append(self.schedule.due_at)
+        elif self.clock.climbed < len(self.schedule.rung_at):
+            at = self.schedule.rung_at[self.clock.climbed]
+            left.append(max(at, self.raised[-1][1] + domain.APART) if self.raised else at)
+        return left
+
+    def teardown(self) -> None:
+        """Whatever happened: looked at often enough, a clock that still runs says all that is left, and then nothing."""
+        if not hasattr(self, "clock") or self.clock.status != "running":
+            return
+        looks = 0
+        while self.clock.next_at is not None:
+            self.now = max(self.now, self.clock.next_at)
+            self.look(self.now)
+            self.next_look_is_the_first_thing_unfired()
+            looks += 1
+        assert looks <= len(self.spec.warn_percent) + 1 + len(self.spec.ladder)
+        assert [rung for rung, _ in self.raised] == [step.rung for step in self.spec.ladder]
+        assert self.clock.warned == len(self.spec.warn_percent)
+        assert self.breaches == 1
+
+
+TestClock = ClockMachine.TestCase
+TestClock.settings = settings(max_examples=150, stateful_step_count=30, deadline=None, database=None)
