@@ -24,7 +24,6 @@ condition with a limit.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from inspect import iscoroutinefunction
 
 import pytest
 import pytest_asyncio
@@ -45,13 +44,6 @@ def pytest_configure() -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every async test runs in the session's loop, in which the services live."""
-    for item in items:
-        if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"))
-
-
 @pytest.fixture(scope="session")
 def infrastructure() -> Iterator[Infrastructure]:
     """Broker and database, empty but ready for the services."""
@@ -59,7 +51,7 @@ def infrastructure() -> Iterator[Infrastructure]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="session")
 async def standing_city(infrastructure: Infrastructure) -> AsyncIterator[City]:
     """The city of the whole session; tests take `city`, which is this one, cleaned."""
     city = City(infrastructure)
@@ -68,14 +60,14 @@ async def standing_city(infrastructure: Infrastructure) -> AsyncIterator[City]:
     await city.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture
 async def city(standing_city: City) -> City:
     """The city at the start of a story."""
     await standing_city.clean()
     return standing_city
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="session")
 async def standing_workshop(infrastructure: Infrastructure) -> AsyncIterator[Workshop]:
     """The workshop's databases and vhost, for the whole session."""
     workshop = Workshop(infrastructure)
@@ -84,7 +76,7 @@ async def standing_workshop(infrastructure: Infrastructure) -> AsyncIterator[Wor
     await workshop.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture
 async def workshop(standing_workshop: Workshop) -> AsyncIterator[Workshop]:
     """The workshop, swept, with no service running."""
     await standing_workshop.sweep()

@@ -242,7 +242,7 @@ async def test_a_replayed_message_is_a_first_attempt_again(yard: Yard) -> None:
     assert await yard.broker.ready(PARKING) == 0
     [message] = await yard.broker.take_all("dispatch.in")
     assert (message.body, message.message_id, message.user_id) == (b'{"a":1}', "m1", "ctl")
-    headers = dict(message.headers)
+    headers = {name: value for name, value in message.headers.items() if name != "x-delivery-count"}
     assert headers.pop("x-sent-ms") > 1_000  # type: ignore[operator]
     assert headers == {
         "x-attempt": 0,

@@ -1,5 +1,6 @@
 """What goes wrong with a message: lost races come again, poison parks with its reason, and nobody is held up."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -42,7 +43,7 @@ POISON: dict[str, tuple[Change, str]] = {
     "no id": (without("id"), "id is missing"),
     "id not a UUID": (changed(id="吹" * 100), "id is not a UUID"),
     "id a number": (changed(id=7), "id is missing or not a short text"),
-    "no type": (without("type"), "type 'None' is unknown"),
+    "no type": (without("type"), "type None is unknown"),
     "unknown type": (changed(type="intake.whistle_sung.v1"), "is unknown to this build"),
     "unknown version": (changed(type="intake.whistle_withdrawn.v2"), "is unknown to this build"),
     "type a list": (changed(type=["intake.whistle_withdrawn.v1"]), "is unknown to this build"),
@@ -92,8 +93,6 @@ async def test_poison_is_parked_with_its_reason_and_holds_nobody_up(workshop: Wo
 
 def _json(raw: dict[str, Any]) -> bytes:
     """As a foreign producer might write it: integers of any size."""
-    import json
-
     return json.dumps(raw, ensure_ascii=False).encode()
 
 

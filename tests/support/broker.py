@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import aio_pika
 import httpx
@@ -24,6 +24,13 @@ class Login:
     def of(cls, url: str) -> "Login":
         parts = urlsplit(url)
         return cls(unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+def with_login(url: str, login: Login) -> str:
+    """The same AMQP address, for another user."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(login.user)}:{quote(login.password, safe='')}@{place}").geturl()
 
 
 def vhost_of(url: str) -> str:

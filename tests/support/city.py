@@ -7,6 +7,7 @@ through `street`, `department`, `whistle_office` and `watch` (people.py), and it
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy import text
 from support.broker import Broker
 from support.clockface import MONDAY
 from support.expects import Expects
+from support.held import Held
 from support.people import DepartmentOffice, StreetOffice, Watch, WhistleOffice
 from support.places import SAMPLE
 from support.stack import PROCESSES, room_of
@@ -26,6 +28,8 @@ from whistle_dispatch.commands import load_pack
 from whistle_dispatch.domain import Pack, read_pack
 from whistle_local import Infrastructure
 from whistle_shared.auth import create_token
+from whistle_shared.db import make_engine
+from whistle_shared.registry import Registry
 from whistle_shared.runtime import Service
 from whistle_shared.timesource import SettableTime, wall_now
 
@@ -47,6 +51,7 @@ class City(Expects):
         self.broker = Broker(infrastructure.amqp_admin_url, tuple(f"{name}.in" for name in PROCESSES.values()))
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._tokens: dict[tuple[str, str, str], str] = {}
+        self._held: list[Held] = []
 
     # -- life -----------------------------------------------------------------------------------------------
 
@@ -102,6 +107,17 @@ class City(Expects):
         finally:
             await self.start(producer)
 
+    @asynccontextmanager
+    async def holding(self, producer: str) -> AsyncIterator[Held]:
+        """What is sent to a service inside the block is held back; after the block the service runs without it,
+        until `Held.arrives`."""
+        held = Held(self.broker, f"{producer}.in")
+        self._held.append(held)
+        async with self.without(producer):
+            yield held
+            await self.settles()
+            await held.take()
+
     async def loads(self, pack: Pack) -> None:
         """Put a pack in force, as `whistlectl registry load` does."""
         dispatch = self.services["dispatch"]
@@ -123,6 +139,26 @@ class City(Expects):
         versions = {name: _district_version(service) for name, service in self.services.items()}
         assert len(set(versions.values())) == 1, versions
 
+    @asynccontextmanager
+    async def under(self, registry: Registry) -> AsyncIterator[None]:
+        """Another registry is in force inside the block."""
+        await self.loads(replace(self.pack, registry=registry))
+        await self.knows_district()
+        try:
+            yield
+        finally:
+            await self.loads(self.pack)
+            await self.knows_district()
+
+    async def forgets_district(self, producer: str) -> None:
+        """A stopped service's database holds no registry and no calendar, as on its first day."""
+        process = next(process for process, name in PROCESSES.items() if name == producer)
+        engine = make_engine(self.infrastructure.database_urls[process])
+        async with engine.begin() as connection:
+            await connection.execute(text("delete from registry_part"))
+            await connection.execute(text("delete from calendar_year"))
+        await engine.dispose()
+
     async def clean(self) -> None:
         """Empty queues and tables (but for the district and the tokens) and begin again on Monday at nine."""
         for producer in PROCESSES.values():
@@ -131,6 +167,7 @@ class City(Expects):
                 if service is not None:
                     await self.stop(producer)
                 await self.start(producer)
+        self._held.clear()
         await self._empty()
         self.time.set(MONDAY)
         while not await self._at_rest():
@@ -220,8 +257,8 @@ class City(Expects):
         return before == await self._activity()
 
     async def _activity(self) -> list[tuple[int, int, int]]:
-        """Per service: events said, events heard, confirmations outstanding from those that run."""
-        running = list(self.services)
+        """Per service: events said, events heard, confirmations outstanding from those that can give them."""
+        running = [] if any(held.messages for held in self._held) else list(self.services)
         return list(await asyncio.gather(*(_counted(service, running) for service in self.services.values())))
 
     async def _idle(self) -> bool:

@@ -1,6 +1,7 @@
 """Values for tests that need no database: the sample district, a whistle's facts, a Unit that only collects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
@@ -11,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from support.clockface import MONDAY
 from support.places import SAMPLE
-from whistle_dispatch.domain import Pack, Plan, plan, read_pack
+from whistle_dispatch.domain import Pack, Plan, plan, read_pack, triage_clock
 from whistle_dispatch.domain.terms import Rules
 from whistle_shared.contracts import Event, EventData
-from whistle_shared.contracts.dispatch import TaskCalled, WhistleDispatched
+from whistle_shared.contracts.dispatch import ClockSpec, TaskCalled, WhistleDispatched
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import Kind, Urgency
 from whistle_shared.db import Unit
@@ -88,36 +89,57 @@ def dispatched(about: WhistleFacts, departments: Sequence[str] = (), at: datetim
     )
 
 
+def triage(about: WhistleFacts) -> tuple[ClockSpec, ...]:
+    """The clock under which a whistle waits for somebody to route it."""
+    return triage_clock(about, rules())
+
+
 def event(data: EventData, at: datetime, producer: str = "", subject: UUID = WHISTLE) -> Event[Any]:
     """`data` as it is heard: said at `at` (business) by `producer` (default: the one its key names)."""
     said_by = producer or data.key.partition(".")[0]
     return Event(uuid4(), said_by, str(subject), at, data, correlation_id=uuid4(), sender=said_by)
 
 
-def unit(producer: str, now: datetime, reference: Any, cases: Mapping[UUID, Any]) -> Unit:
-    """A Unit without a database: it collects, and nobody ever flushes it."""
-    collecting = Unit(cast(AsyncConnection, None), producer, now, timedelta(0))
-    collecting.trace = new_trace()
-    collecting.reference = reference
-    collecting.cases.update(cases)
-    return collecting
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One event that was emitted: who must see it, and whose receipt is awaited."""
+
+    data: EventData
+    to: tuple[str, ...]
+    awaiting: tuple[str, ...]
 
 
-def said(collected: Unit) -> list[EventData]:
-    """What the Unit would emit, in order."""
-    return [emitted.data for emitted, _, _ in collected._events]
+class Sheet(Unit):
+    """A Unit that nobody flushes: it has no connection, and shows what was collected in the order of collecting."""
 
+    def __init__(self, producer: str, now: datetime, reference: Any, cases: Mapping[UUID, Any]) -> None:
+        super().__init__(cast(AsyncConnection, None), producer, now, timedelta(0))
+        self.trace = new_trace()
+        self.reference = reference
+        self.cases.update(cases)
+        self.words: list[Word] = []
+        self.written: list[tuple[Table, dict[str, Any]]] = []
 
-def addressed(collected: Unit) -> list[tuple[EventData, tuple[str, ...], tuple[str, ...]]]:
-    """What it would emit with the departments that must see it and the consumers whose receipt is awaited."""
-    return [(emitted.data, to, awaiting) for emitted, to, awaiting in collected._events]
+    def insert(self, table: Table, **row: Any) -> None:
+        self.written.append((table, row))
+        super().insert(table, **row)
 
+    def update(self, table: Table, **row: Any) -> None:
+        self.written.append((table, row))
+        super().update(table, **row)
 
-def rows(collected: Unit, table: Table) -> list[dict[str, Any]]:
-    """The rows it would insert into a table."""
-    return [row for (into, _), added in collected._inserts.items() if into is table for row in added]
+    def emit(
+        self, data: EventData, subject: UUID | str, *, to: Iterable[str] = (), awaiting: Iterable[str] = ()
+    ) -> UUID:
+        wanted, receivers = tuple(to), tuple(awaiting)
+        self.words.append(Word(data, wanted, receivers))
+        return super().emit(data, subject, to=wanted, awaiting=receivers)
 
+    @property
+    def said(self) -> list[EventData]:
+        """What was emitted, in order."""
+        return [word.data for word in self.words]
 
-def changes(collected: Unit, table: Table) -> list[dict[str, Any]]:
-    """The rows it would update in a table: their key and the columns that change."""
-    return [row for (of, _), changed in collected._updates.items() if of is table for row in changed.values()]
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        """What was inserted into or changed in a table: whole rows, or a key and what changes."""
+        return [row for into, row in self.written if into is table]

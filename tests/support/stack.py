@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 
 import asyncpg
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from support.broker import Login, apply_topology, vhost_of
+from support.broker import Login, vhost_of, with_login
 from support.places import PROFILE, SAMPLE, migrations
+from whistle_ctl import topology
+from whistle_ctl.settings import OPERATOR
 from whistle_dispatch.domain import read_pack
 from whistle_local import Infrastructure, Stack
 from whistle_shared.db import migrate
-from whistle_shared.messaging import Instance
 
 PROCESSES = {
     "intake": "intake",
@@ -33,35 +35,33 @@ def room_of(producer: str) -> str:
 
 @contextmanager
 def running() -> Iterator[Infrastructure]:
-    """Start broker and database empty, migrate the five databases, apply the topology; stop them in the end."""
+    """Start broker and database empty, migrate the five databases, apply the topology; stop them in the end.
+
+    `amqp_admin_url` is the operator's (`ctl`), also on a given broker whose administrator has another name.
+    """
     with Stack(PROFILE, free_service_ports=True) as stack:
         stack.start_infrastructure()
         stack.reset()
-        infrastructure = stack.infrastructure
+        infrastructure = _with_operator(stack.infrastructure)
         asyncio.run(_migrate_all(infrastructure))
-        admin = infrastructure.amqp_admin_url
-        apply_topology(infrastructure.management_url, Login.of(admin).user, instances(infrastructure), vhost_of(admin))
+        document = topology.document_of(
+            read_pack(SAMPLE).registry, passwords(infrastructure), vhost_of(infrastructure.amqp_admin_url)
+        )
+        asyncio.run(topology.apply(infrastructure.management_url, document))
         yield infrastructure
 
 
-def instances(infrastructure: Infrastructure) -> list[Instance]:
-    """The five instances as the broker must know them: what each reads, and whom each department service serves."""
-    departments = read_pack(SAMPLE).registry.departments
-    return [
-        Instance(
-            name=producer,
-            password=Login.of(infrastructure.amqp_urls[process]).password,
-            reads=_reads(room_of(producer)),
-            departments=tuple(d.code for d in departments if f"department.{d.instance}" == producer),
-        )
-        for process, producer in PROCESSES.items()
-    ]
+def passwords(infrastructure: Infrastructure) -> dict[str, str]:
+    """User → password of the five services and the operator."""
+    urls = {producer: infrastructure.amqp_urls[process] for process, producer in PROCESSES.items()}
+    return {name: Login.of(url).password for name, url in (urls | {OPERATOR: infrastructure.amqp_admin_url}).items()}
 
 
-def _reads(service: str) -> tuple[str, ...]:
-    """The event types a service subscribes to; an addressed one reaches a department instance by `to.<code>` only."""
-    subscribed = import_module(f"whistle_{service}.consumers").SUBSCRIPTIONS
-    return tuple(model.key for model in subscribed if not (service == "department" and model.addressed))
+def _with_operator(infrastructure: Infrastructure) -> Infrastructure:
+    given = infrastructure.amqp_admin_url
+    if Login.of(given).user == OPERATOR:
+        return infrastructure
+    return replace(infrastructure, amqp_admin_url=with_login(given, Login(OPERATOR, token_hex(16))))
 
 
 async def _migrate_all(infrastructure: Infrastructure) -> None:

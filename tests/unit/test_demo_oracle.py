@@ -35,7 +35,7 @@ def planned(**changes: Any) -> Planned:
         urgency="urgent",
         category="0701",
         departments=(),
-        fate="stands",
+        withdrawn_after=None,
         routed_to=(),
         title="井盖缺失",
         description="井盖不见了",
@@ -86,7 +86,9 @@ def test_the_script_is_varied_and_fits_the_sample_district(sample: Pack) -> None
     assert {whistle.kind for whistle in script} == {"appeal", "key_work", "enforcement", "emergency"}
     assert sum(len(departments) == 5 for departments in called) >= 3
     assert any(whistle.departments for whistle in script)
-    assert {whistle.fate for whistle in script} == {"stands", "withdrawn", "withdrawn_at_once"}
+    withdrawn = [whistle.withdrawn_after for whistle in script if whistle.withdrawn_after is not None]
+    assert timedelta() in withdrawn
+    assert any(withdrawn)
     assert any(whistle.routed_to for whistle in script)
     assert {sample.instances[code] for departments in called for code in departments} == {"hosted", "ga"}
 

@@ -11,8 +11,8 @@ import getpass
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -20,7 +20,7 @@ from typing import Annotated, TextIO
 import aio_pika
 import orjson
 import typer
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from yarl import URL
 
 from whistle_ctl import settings
@@ -133,11 +133,11 @@ def drop_command(
 async def browse(url: str, selection: Selection, see: Callable[[Parked], None]) -> Counted:
     """Have each selected message seen, oldest first; all of them stay parked."""
     selected = 0
-    async with _opened(url) as (queue, _):
-        async for parked, _message in _select(queue, selection):
+    async with _opened(url) as hands:
+        async for parked, _message in _select(hands, selection):
             see(parked)
             selected += 1
-        return Counted(_count(queue), selected)
+    return Counted(hands.total, selected)
 
 
 async def replay(url: str, selection: Selection, rate: float, operator: str, tell: Tell) -> Counted:
@@ -148,53 +148,90 @@ async def replay(url: str, selection: Selection, rate: float, operator: str, tel
     if URL(url).user != OPERATOR:
         raise Refused(f"replay speaks as the broker user {OPERATOR!r}, not {URL(url).user!r}: nobody would believe it")
     replayed = refused = 0
-    async with _opened(url) as (queue, publishing):
-        async for parked, message in _select(queue, selection):
+    async with _opened(url) as hands:
+        publishing = await hands.connection.channel(publisher_confirms=True, on_return_raises=True)
+        async for parked, message in _select(hands, selection):
             fault = await _send_back(publishing, parked, operator)
             if fault:
                 refused += 1
             else:
-                await message.ack()
+                await hands.end(message)
                 replayed += 1
             tell(parked, f"refused: {fault}" if fault else "replayed")
             await asyncio.sleep(1 / rate)
-        return Counted(_count(queue), replayed, refused)
+    return Counted(hands.total, replayed, refused)
 
 
 async def drop(url: str, selection: Selection, tell: Tell) -> Counted:
     """End the selected messages for good."""
     dropped = 0
-    async with _opened(url) as (queue, _):
-        async for parked, message in _select(queue, selection):
-            await message.ack()
+    async with _opened(url) as hands:
+        async for parked, message in _select(hands, selection):
+            await hands.end(message)
             dropped += 1
             tell(parked, "dropped")
-        return Counted(_count(queue), dropped)
+    return Counted(hands.total, dropped)
+
+
+@dataclass(slots=True)
+class _Hands:
+    """What one command holds of the parking queue. `total`: messages that stood there when it was opened."""
+
+    connection: AbstractConnection
+    channel: AbstractChannel
+    queue: AbstractQueue
+    total: int
+    held: dict[int, AbstractIncomingMessage] = field(default_factory=dict)
+
+    async def take(self) -> AbstractIncomingMessage | None:
+        message = await self.queue.get(fail=False, timeout=_TIMEOUT)
+        if message is not None:
+            self.held[message.delivery_tag or 0] = message
+        return message
+
+    async def end(self, message: AbstractIncomingMessage) -> None:
+        """Take the message out of parking for good."""
+        await message.ack()
+        del self.held[message.delivery_tag or 0]
+
+    async def put_back(self) -> None:
+        """Return what is held and wait until it is there: the next command must find all of it.
+
+        One by one, for of several at once a quorum queue keeps no order.
+        """
+        for message in self.held.values():
+            await message.nack(requeue=True)
+        async with asyncio.timeout(_TIMEOUT):
+            while _count(await self.channel.declare_queue(PARKING, passive=True)) < len(self.held):
+                await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
-async def _opened(url: str) -> AsyncIterator[tuple[AbstractQueue, AbstractChannel]]:
-    """The parking queue to take from, and a confirming channel; at the end what was not ended returns to the queue."""
+async def _opened(url: str) -> AsyncIterator[_Hands]:
+    """The parking queue to take from; in the end all that was not ended is there again."""
     async with await aio_pika.connect(url, timeout=_TIMEOUT) as connection:
-        taking = await connection.channel(publisher_confirms=False)
+        channel = await connection.channel(publisher_confirms=False)
         try:
-            queue = await taking.declare_queue(PARKING, passive=True, timeout=_TIMEOUT)
+            queue = await channel.declare_queue(PARKING, passive=True, timeout=_TIMEOUT)
         except aio_pika.exceptions.ChannelNotFoundEntity:
             raise Refused("there is no parking queue on this broker: apply the topology first") from None
-        yield queue, await connection.channel(publisher_confirms=True, on_return_raises=True)
+        hands = _Hands(connection, channel, queue, _count(queue))
+        try:
+            yield hands
+        finally:
+            with suppress(OSError, TimeoutError, aio_pika.exceptions.AMQPError):  # a lost connection returns it too
+                await hands.put_back()
 
 
 def _count(queue: AbstractQueue) -> int:
-    """How many messages stood in the queue when it was opened."""
     return queue.declaration_result.message_count or 0
 
 
-async def _select(queue: AbstractQueue, selection: Selection) -> AsyncIterator[tuple[Parked, AbstractIncomingMessage]]:
-    """The selected ones among those that were there at the beginning. The rest is held until the channel closes, so
-    nothing is met twice."""
+async def _select(hands: _Hands, selection: Selection) -> AsyncIterator[tuple[Parked, AbstractIncomingMessage]]:
+    """The selected ones among those that were there at the beginning. The rest is held, so nothing is met twice."""
     selected = 0
-    for _ in range(_count(queue)):
-        message = await queue.get(fail=False, timeout=_TIMEOUT)
+    for _ in range(hands.total):
+        message = await hands.take()
         if message is None:
             return
         parked = read(message)

@@ -21,11 +21,12 @@ from whistle_local import Stack, StackError
 
 PROFILE = Path(".local/demo")
 DISTRICT = Path("deploy/district/sample")
+_PLAIN_WIDTH = 120
 
 
 def main() -> int:
     """Runs the demo as the environment asks; returns the exit code."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
     try:
         options = Options.read(os.environ)
         district = pack.read(DISTRICT)
@@ -53,8 +54,12 @@ def _run(options: Options, district: Pack, plans: list[Planned], console: Consol
     began = monotonic()
     with ExitStack() as exits:
         stack = exits.enter_context(Stack(PROFILE))
-        set_up = stage.build(stack, Path(), district, options.times, console.print)
-        console.print(f"就绪 ready after {monotonic() - began:.0f} s, {len(plans)} whistles to raise")
+
+        def tell(text: str) -> None:
+            console.print(f"{monotonic() - began:4.0f} s  {text}", soft_wrap=True)
+
+        set_up = stage.build(stack, Path(), district, options.times, tell)
+        tell(f"就绪 ready; {len(plans)} whistles to raise, business time × {options.times.rate:g}")
         _dashboard(set_up, console)
         with show.Progress(console, len(plans)) as progress:
             seen, ledger = asyncio.run(play.perform(set_up, plans, district, progress))

@@ -48,16 +48,16 @@ class Streets:
             whistle = UUID(answer["whistle_id"])
             self._ledger.raised[whistle] = planned
             self._ledger.numbers[whistle] = answer["number"]
-            if planned.fate != "stands":
-                await self._withdraw(whistle, planned)
+            if planned.withdrawn_after is not None:
+                await self._withdraw(whistle, planned, planned.withdrawn_after)
         except Refused as refused:
             self._ledger.problems.append(str(refused))
 
-    async def _withdraw(self, whistle: UUID, planned: Planned) -> None:
-        api = self._apis[planned.street]
-        if planned.fate == "withdrawn":
+    async def _withdraw(self, whistle: UUID, planned: Planned, after: timedelta) -> None:
+        api, at = self._apis[planned.street], self._clock.now() + after
+        if after:
             await self._dispatched(api, whistle)
-            await self._clock.reaches(self._clock.now() + timedelta(minutes=5))
+            await self._clock.reaches(at)
         await api.post(f"/whistles/{whistle}/withdrawal", {"reason": "情况已缓解，街道自行处置"}, f"{planned.key}-back")
         self._ledger.withdrawn.add(whistle)
 
@@ -189,7 +189,7 @@ class DutyOfficer:
     def _acknowledges_at(self, task: dict[str, Any], temper: Temper) -> datetime:
         called, due = _instant(task["dispatched_at"]), _instant(task["due_at"])
         if temper == "prompt":
-            return called + (due - called) * (0.05 + 0.4 * self._draw("ack", task))
+            return called + (due - called) * (0.4 * self._draw("ack", task))
         return due + timedelta(minutes=10) + (due - called) * (2 * self._draw("ack", task))
 
     def _temper(self, task: dict[str, Any]) -> Temper:

@@ -95,7 +95,7 @@ async def _unfired(outside: Outside, end: datetime) -> str | None:
 
 async def look(outside: Outside, ledger: Ledger, moving: str | None) -> Seen:
     """Reads everything that the count needs. `moving`: what `settle` returned."""
-    at_once = {whistle for whistle in ledger.withdrawn if ledger.raised[whistle].fate == "withdrawn_at_once"}
+    at_once = {whistle for whistle in ledger.withdrawn if not ledger.raised[whistle].withdrawn_after}
     return Seen(
         tasks=await outside.tasks(),
         clocks=await outside.clocks(),

@@ -8,9 +8,10 @@ from pathlib import Path
 from whistle_demo.stage import Times
 
 OPENING = "2026-03-09T09:00:00+08:00"
-RATE = "300"
-# Long enough for the third rung of an urgent clock: its half hour and the four hours after it (EVENTS.md section 5).
-LENGTH = timedelta(hours=6, minutes=30)
+RATE = "240"
+# Long enough for the third rung of an urgent clock (its half hour and four hours after it, EVENTS.md section 5) and for
+# the first breaches of four working hours, which begin before the noon break and end after it.
+LENGTH = timedelta(hours=5, minutes=45)
 
 
 class BadOption(Exception):

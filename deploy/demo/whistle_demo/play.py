@@ -20,7 +20,7 @@ from whistle_demo.stage import Stage
 _OPERATIONS = ("operations", "*")
 # With a script every department minds its desk; a flood of messages gets a sample of answers.
 _SCRIPTED = 200
-_ATTENTION, _POLL = 1.0, 0.6
+_ATTENTION, _POLL = 1.0, 0.5
 _FLOOD_ATTENTION, _FLOOD_POLL = 0.2, 2.0
 
 

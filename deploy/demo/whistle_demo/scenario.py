@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 from whistle_demo.messages import Message
 from whistle_demo.pack import Pack
@@ -18,15 +17,14 @@ TITLE_LIMIT = 200
 DESCRIPTION_LIMIT = 10_000
 _SCRIPT = Path(__file__).with_name("whistles.csv")
 
-Fate = Literal["stands", "withdrawn", "withdrawn_at_once"]
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """One whistle to be raised. `after`: business time after the opening; `key`: its idempotency key.
 
     `departments`: named by the street, the first leads. `routed_to`: what the district whistle office decides for a
-    whistle that finds no route by itself; empty for such a whistle: it stays with the office.
+    whistle that finds no route by itself; empty for such a whistle: it stays with the office. `withdrawn_after`:
+    business time from raising to withdrawal; zero: at once, whether or not departments have been called.
     """
 
     key: str
@@ -37,7 +35,7 @@ class Planned:
     urgency: str
     category: str | None
     departments: tuple[str, ...]
-    fate: Fate
+    withdrawn_after: timedelta | None
     routed_to: tuple[str, ...]
     title: str
     description: str
@@ -77,7 +75,6 @@ def script() -> list[Planned]:
 
 
 def _scripted(number: int, row: dict[str, str]) -> Planned:
-    fates: dict[str, Fate] = {"": "stands", "withdrawn": "withdrawn", "withdrawn_at_once": "withdrawn_at_once"}
     return Planned(
         key=f"script-{number}",
         after=timedelta(minutes=int(row["after"])),
@@ -87,7 +84,7 @@ def _scripted(number: int, row: dict[str, str]) -> Planned:
         urgency=row["urgency"],
         category=row["category"] or None,
         departments=_codes(row["departments"]),
-        fate=fates[row["fate"]],
+        withdrawn_after=timedelta(minutes=int(row["withdrawn_after"])) if row["withdrawn_after"] else None,
         routed_to=_codes(row["routed_to"]),
         title=row["title"],
         description=row["description"],
@@ -117,7 +114,7 @@ def _imported(position: int, message: Message, pack: Pack) -> Planned:
         urgency=known.urgency if known else "normal",
         category=category,
         departments=(),
-        fate="stands",
+        withdrawn_after=None,
         routed_to=() if known and known.departments else _by_hand(message.id, pack),
         title=" ".join((message.subject or message.body).split())[:TITLE_LIMIT].strip(),
         description=(message.body or message.subject)[:DESCRIPTION_LIMIT],

@@ -7,6 +7,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -19,6 +21,7 @@ PLAIN_EVERY_SECONDS = 5.0
 MOST_WHISTLES = 60
 _MOST_FAULTS = 20
 _SHANGHAI = timezone(timedelta(hours=8))
+_STEPS = ("叫\ncalled", "应哨\nacked", "报到\narrived", "办结\ndone")
 _URGENCY = {"critical": "特急", "urgent": "紧急", "normal": "一般", "long_term": "长期"}
 
 
@@ -84,13 +87,11 @@ def tables(seen: Seen, ledger: Ledger, pack: Pack, summary: Summary) -> list[Tab
 
 
 def _whistles(seen: Seen, ledger: Ledger) -> Table:
-    table = Table(title="哨单 Whistles", title_justify="left")
-    for head in ("哨单号", "事项", "紧急", "叫 called", "应 acked", "到 arrived", "结 done", "级 rung"):
-        table.add_column(head, overflow="ellipsis", no_wrap=True)
+    table = _table("哨单 Whistles", ("哨单号\nnumber", "事项\nmatter", "紧急\nurgency", *_STEPS, "升级\nrung"))
     tasks, highest = _by(seen.tasks, "whistle_id"), _highest(seen.escalations, "whistle_id")
     for whistle, planned in sorted(ledger.raised.items(), key=lambda item: item[1].after):
         mine = tasks[str(whistle)]
-        withdrawn = "撤回 withdrawn" if whistle in ledger.withdrawn else ""
+        withdrawn = "撤回" if whistle in ledger.withdrawn else ""
         table.add_row(
             ledger.numbers[whistle],
             planned.title,
@@ -103,9 +104,7 @@ def _whistles(seen: Seen, ledger: Ledger) -> Table:
 
 
 def _departments(seen: Seen, pack: Pack) -> Table:
-    table = Table(title="部门 Departments", title_justify="left")
-    for head in ("部门", "叫 called", "应 acked", "到 arrived", "结 done", "及时 in time", "最高 rung"):
-        table.add_column(head, justify="left" if head == "部门" else "right", no_wrap=True)
+    table = _table("部门 Departments", ("部门\ndepartment", *_STEPS, "及时应哨\nin time", "最高\nrung"))
     tasks, highest = _by(seen.tasks, "department"), _highest(seen.escalations, "department")
     met = Counter(clock["department"] for clock in seen.clocks if clock["name"] == "ack" and clock["status"] == "met")
     for code, mine in sorted(tasks.items(), key=lambda item: -len(item[1])):
@@ -115,9 +114,8 @@ def _departments(seen: Seen, pack: Pack) -> Table:
 
 
 def _rungs(seen: Seen, pack: Pack) -> Table:
-    table = Table(title="升级 Escalations", title_justify="left")
-    for head in ("级 rung", "升到 whom", "次数 raised", "未了 open", "撤销 withdrawn", "已应 resolved"):
-        table.add_column(head)
+    heads = ("级\nrung", "升到\nwhom", "次数\nraised", "未了\nopen", "撤销\nwithdrawn", "迟应\nresolved")
+    table = _table("升级 Escalations", heads)
     statuses = defaultdict[int, Counter[str]](Counter)
     for rung in seen.escalations:
         statuses[rung["rung"]][rung["status"]] += 1
@@ -128,10 +126,22 @@ def _rungs(seen: Seen, pack: Pack) -> Table:
 
 
 def _summary(summary: Summary) -> Table:
-    table = Table(title="合计 Summary", title_justify="left", show_header=False)
+    table = Table(title="合计 Summary", title_justify="left", show_header=False, box=box.SIMPLE_HEAD)
     for name, value in summary.as_json().items():
         table.add_row(name, str(value))
     return table
+
+
+def _table(title: str, heads: Sequence[str]) -> Table:
+    """Columns as narrow as their content; what does not fit into the terminal is cut in the second one."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for position, head in enumerate(heads):
+        table.add_column(head, overflow="ellipsis", no_wrap=True, min_width=None if position == 1 else _width(head))
+    return table
+
+
+def _width(head: str) -> int:
+    return max(map(cell_len, head.split("\n")))
 
 
 def faults(console: Console, found: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from whistle_department import domain, tables
 from whistle_shared.contracts.department import TaskEvent
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import ClockName
-from whistle_shared.db import Unit, Work
+from whistle_shared.db import Unit, Work, among
 from whistle_shared.errors import NotFound
 from whistle_shared.messaging import RetryLater
 from whistle_shared.replica import Replica, serving_fault
@@ -69,11 +69,11 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
         return
     unit.cases = {whistle_id: Case() for whistle_id in ids}
     w, t, c = tables.whistle.c, tables.task, tables.cancellation
-    for row in await unit.connection.execute(select(w.whistle_id).where(w.whistle_id.in_(ids))):
+    for row in await unit.connection.execute(select(w.whistle_id).where(among(w.whistle_id, ids))):
         case(unit, row.whistle_id).has_facts = True
-    for row in await unit.connection.execute(select(t).where(t.c.whistle_id.in_(ids))):
+    for row in await unit.connection.execute(select(t).where(among(t.c.whistle_id, ids))):
         case(unit, row.whistle_id).tasks[row.task_id] = to_task(row)
-    for row in await unit.connection.execute(select(c).where(c.c.whistle_id.in_(ids))):
+    for row in await unit.connection.execute(select(c).where(among(c.c.whistle_id, ids))):
         case(unit, row.whistle_id).cancelled[row.round, row.department] = Cancelled(row.reason, row.cancelled_at)
     for whistle_id, told in (await told_of(unit.connection, ids)).items():
         case(unit, whistle_id).told = told
@@ -83,10 +83,10 @@ async def told_of(connection: AsyncConnection, whistle_ids: Collection[UUID]) ->
     """What escalation has said about the tasks of these whistles, by whistle; silence leaves no entry."""
     found: dict[UUID, Told] = {}
     k, e = tables.clock, tables.escalation
-    for row in await connection.execute(select(k).where(k.c.whistle_id.in_(whistle_ids))):
+    for row in await connection.execute(select(k).where(among(k.c.whistle_id, whistle_ids))):
         clocks = found.setdefault(row.whistle_id, Told()).clocks.setdefault(row.task_id, {})
         clocks[row.name] = _from_row(domain.Clock, row)
-    for row in await connection.execute(select(e).where(e.c.whistle_id.in_(whistle_ids))):
+    for row in await connection.execute(select(e).where(among(e.c.whistle_id, whistle_ids))):
         raised = found.setdefault(row.whistle_id, Told()).escalations.setdefault(row.task_id, {})
         raised[row.escalation_id] = _from_row(domain.Escalation, row)
     return found

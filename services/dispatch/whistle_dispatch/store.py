@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from whistle_dispatch import domain, tables
 from whistle_dispatch.domain.terms import Rules
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.db import Unit, Work
+from whistle_shared.db import Unit, Work, among
 from whistle_shared.errors import Unavailable
 from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import Registry
@@ -33,11 +33,11 @@ async def dispatches(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[U
         return {}
     d, t = tables.dispatch, tables.task
     tasks: dict[UUID, list[domain.Task]] = {}
-    in_order = select(t).where(t.c.whistle_id.in_(wanted)).order_by(t.c.role.desc(), t.c.department)
+    in_order = select(t).where(among(t.c.whistle_id, wanted)).order_by(t.c.role.desc(), t.c.department)
     for row in await connection.execute(in_order):
         called = domain.Task(row.task_id, row.department, row.role, row.presence, row.origin)
         tasks.setdefault(row.whistle_id, []).append(called)
-    rows = await connection.execute(select(d).where(d.c.whistle_id.in_(wanted)))
+    rows = await connection.execute(select(d).where(among(d.c.whistle_id, wanted)))
     return {row.whistle_id: _dispatch(row, tasks.get(row.whistle_id, [])) for row in rows}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from whistle_escalation import domain, store
+from whistle_shared.auth import Caller
 from whistle_shared.clockwork import schedule
 from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec, TaskCalled
 from whistle_shared.contracts.escalation import (
@@ -305,3 +306,18 @@ def _say_recomputed(unit: Unit, before: domain.Clock, after: domain.Clock) -> No
         calendar_version=after.calendar_version,
     )
     store.say(unit, recomputed, after.whistle_id, after.department)
+
+
+async def sign_in(unit: Unit, caller: Caller) -> str:
+    """The holder of a token opens the pages; returns what the browser's cookie carries."""
+    return await store.add_session(unit, caller)
+
+
+def stay_signed_in(unit: Unit, secret: str) -> None:
+    """The pages are in use."""
+    store.keep_session(unit, secret)
+
+
+def sign_out(unit: Unit, secret: str) -> None:
+    """The session ends at once, wherever its cookie is."""
+    store.end_session(unit, secret)

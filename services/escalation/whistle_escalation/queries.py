@@ -1,17 +1,41 @@
-"""Read models: clocks, escalations, statistics, the event log."""
+"""Read models: clocks, escalations, statistics, and all that the dashboard shows at one instant."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, Select, Uuid, case, cast, exists, func, select, text, true
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from whistle_escalation import tables
 from whistle_shared.auth import Caller
 from whistle_shared.errors import NotFound
+from whistle_shared.web import Session, find_session
 
-_c, _e, _m = tables.clock.c, tables.escalation.c, tables.matter.c
+_c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.event_log.c
+_about = cast(_l.data["whistle_id"].astext, Uuid)
+_WORST, _NEXT, _FEED, _LOOK_BACK = 4, 14, 30, 20_000
+# Receipts and the registry's parts are of no interest to a reader of the feed.
+_UNTOLD = (
+    "department.tasks_received.v1",
+    "dispatch.calendar_published.v1",
+    "dispatch.registry_published.v1",
+    "escalation.clocks_armed.v1",
+    "escalation.clocks_changed.v1",
+)
+_STUCK = text("""
+select s.key, s.at, s.data, m.number, m.title, m.street
+from event_log s left join matter m on m.whistle_id = (s.data->>'whistle_id')::uuid
+where s.key ~ '[.]delivery_' and s.key like '%.delivery\\_stuck.%' and not exists (
+    select from event_log r
+    where r.key ~ '[.]delivery_' and r.key like '%.delivery\\_recovered.%' and r.position > s.position
+      and r.data->>'event_id' = s.data->>'event_id' and r.data->>'receiver' = s.data->>'receiver')
+  and (:everything or m.street = :street
+       or exists (select from task t where t.whistle_id = m.whistle_id and t.department = :department))
+order by s.position limit 50
+""")
 
 
 def _scoped(query: Select[Any], caller: Caller, department: ColumnElement[Any]) -> Select[Any]:
@@ -86,13 +110,130 @@ async def statistics(engine: AsyncEngine, caller: Caller) -> tuple[Sequence[Any]
         .where(_c.department.is_not(None), _c.name.in_(("ack", "arrive", "resolve")))
         .group_by(_c.department, _c.name, "outcome")
     )
-    by_rung = (
-        select(_e.rung, func.count())
-        .join_from(tables.escalation, tables.matter, _e.whistle_id == _m.whistle_id)
-        .where(_e.status == "open")
-        .group_by(_e.rung)
-    )
     async with engine.connect() as connection:
         counted = (await connection.execute(_scoped(by_clock, caller, _c.department))).all()
-        rungs = (await connection.execute(_scoped(by_rung, caller, _e.department))).all()
+        rungs = (await connection.execute(_open_by_rung(caller))).all()
     return counted, {row[0]: row[1] for row in rungs}
+
+
+async def session(engine: AsyncEngine, secret: str) -> Session | None:
+    """The live session behind a cookie, or None."""
+    async with engine.connect() as connection:
+        return await find_session(connection, tables.web_session, secret)
+
+
+async def position(engine: AsyncEngine) -> int:
+    """The last position of the event log: it grows with everything that happens."""
+    async with engine.connect() as connection:
+        return await _position(connection)
+
+
+async def _position(connection: AsyncConnection) -> int:
+    return int((await connection.execute(select(func.coalesce(func.max(_l.position), 0)))).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What one viewer may know at `position` of the event log. Rows as the statements below name them.
+
+    `outcomes`: clocks by (department, name, outcome); `rungs`: open escalations by rung; `worst`: per rung the clocks
+    that stand there and climbed no higher, longest overdue first; `blown`: whistles blown since `since`.
+    """
+
+    position: int
+    outcomes: Sequence[Any]
+    rungs: dict[int, int]
+    worst: Sequence[Any]
+    upcoming: Sequence[Any]
+    blown: int
+    feed: Sequence[Any]
+    stuck: Sequence[Any]
+
+
+async def scene(engine: AsyncEngine, caller: Caller, since: datetime) -> Scene:
+    """Everything the dashboard shows, read from one snapshot. `since`: business time, UTC."""
+    async with engine.connect() as plain:
+        connection = await plain.execution_options(isolation_level="REPEATABLE READ")
+
+        async def rows(query: Any) -> Sequence[Any]:
+            return (await connection.execute(query)).all()
+
+        last = await _position(connection)
+        return Scene(
+            position=last,
+            outcomes=await rows(_outcomes(caller)),
+            rungs={row.rung: row.n for row in await rows(_open_by_rung(caller))},
+            worst=await rows(_worst(caller)),
+            upcoming=await rows(_upcoming(caller)),
+            blown=(await rows(_blown(caller, since)))[0][0],
+            feed=await rows(_feed(caller, last)),
+            stuck=await rows(_stuck(caller)),
+        )
+
+
+def _outcomes(caller: Caller) -> Select[Any]:
+    """A running clock is `overdue` once breached, `nearly` once its last warning has passed."""
+    running = case((_c.breached_at.is_not(None), "overdue"), (_c.warned >= 2, "nearly"), else_="running")
+    outcome = case((_c.status == "running", running), else_=_c.status).label("outcome")
+    query = select(_c.department, _c.name, outcome, func.count().label("n"))
+    query = query.join_from(tables.clock, tables.matter, _c.whistle_id == _m.whistle_id)
+    return _scoped(query, caller, _c.department).group_by(_c.department, _c.name, outcome)
+
+
+def _open_by_rung(caller: Caller) -> Select[Any]:
+    query = select(_e.rung, func.count().label("n"))
+    query = query.join_from(tables.escalation, tables.matter, _e.whistle_id == _m.whistle_id)
+    return _scoped(query.where(_e.status == "open"), caller, _e.department).group_by(_e.rung)
+
+
+def _worst(caller: Caller) -> Select[Any]:
+    """Each clock at its highest open rung; `standing` counts all clocks that stand there."""
+    standing = select(tables.escalation, _m.number, _m.title, _m.street, _c.provisional).distinct(_e.clock_id)
+    standing = standing.join_from(tables.escalation, tables.matter, _e.whistle_id == _m.whistle_id)
+    standing = standing.join(tables.clock, _c.clock_id == _e.clock_id).where(_e.status == "open")
+    highest = _scoped(standing, caller, _e.department).order_by(_e.clock_id, _e.rung.desc()).subquery()
+    h = highest.c
+    at_rung = func.count().over(partition_by=h.rung).label("standing")
+    place = func.row_number().over(partition_by=h.rung, order_by=(h.due_at, h.clock_id)).label("place")
+    ranked = select(highest, at_rung, place).subquery()
+    return select(ranked).where(ranked.c.place <= _WORST).order_by(ranked.c.rung.desc(), ranked.c.place)
+
+
+def _upcoming(caller: Caller) -> Select[Any]:
+    """Clocks that will breach next, soonest first. A running clock before its breach always has a `next_at`."""
+    query = select(tables.clock, _m.number, _m.title, _m.street)
+    query = query.join_from(tables.clock, tables.matter, _c.whistle_id == _m.whistle_id)
+    query = query.where(_c.next_at.is_not(None), _c.status == "running", _c.breached_at.is_(None))
+    return _scoped(query, caller, _c.department).order_by(_c.due_at, _c.clock_id).limit(_NEXT)
+
+
+def _blown(caller: Caller, since: datetime) -> Select[Any]:
+    query = select(func.count()).select_from(tables.event_log)
+    query = query.join(tables.matter, _m.whistle_id == _about)
+    return query.where(text("key = 'intake.whistle_blown.v1'"), _l.at >= since, _concerns(caller))
+
+
+def _feed(caller: Caller, last: int) -> Select[Any]:
+    """The newest events that say something, newest first; a caller who sees little is looked back for only so far."""
+    query = select(_l.position, _l.key, _l.at, _l.data, _m.number, _m.title, _m.street)
+    query = query.join_from(tables.event_log, tables.matter, _about == _m.whistle_id, isouter=True)
+    query = query.where(_l.key.not_in(_UNTOLD), _l.position > last - _LOOK_BACK, _concerns(caller))
+    if caller.scope != "*" and caller.role != "street":
+        query = query.where(func.coalesce(_l.data["department"].astext, caller.scope) == caller.scope)
+    return query.order_by(_l.position.desc()).limit(_FEED)
+
+
+def _stuck(caller: Caller) -> Any:
+    street = caller.scope if caller.role == "street" else None
+    department = caller.scope if caller.role != "street" else None
+    return _STUCK.bindparams(everything=caller.scope == "*", street=street, department=department)
+
+
+def _concerns(caller: Caller) -> ColumnElement[bool]:
+    """Whether a matter exists for the caller: its own, or one with a task of its own."""
+    if caller.scope == "*":
+        return true()
+    if caller.role == "street":
+        return _m.street == caller.scope
+    t = tables.task.c
+    return exists().where(t.whistle_id == _m.whistle_id, t.department == caller.scope)

@@ -10,12 +10,14 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from whistle_escalation import domain, tables
+from whistle_shared.auth import Caller
 from whistle_shared.contracts import Event, EventData
 from whistle_shared.contracts.dispatch import ClockSpec
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.db import Unit, Work
+from whistle_shared.db import Unit, Work, among
 from whistle_shared.replica import Replica
 from whistle_shared.timesource import wall_now
+from whistle_shared.web import close_session, open_session, renew_session
 
 _TERMS = TypeAdapter(dict[str, tuple[ClockSpec, ...]])
 _CLOCK = [field.name for field in fields(domain.Clock)]
@@ -50,23 +52,23 @@ async def load_matters(replica: Replica, unit: Unit, whistle_ids: Iterable[UUID]
         return
     m, t, c, e = tables.matter.c, tables.task.c, tables.clock.c, tables.escalation.c
     matters = {whistle_id: domain.Matter(whistle_id) for whistle_id in ids}
-    known = select(m.whistle_id, m.cancelled_at, m.terms, m.calendar_version).where(m.whistle_id.in_(ids))
+    known = select(m.whistle_id, m.cancelled_at, m.terms, m.calendar_version).where(among(m.whistle_id, ids))
     rows = (await unit.connection.execute(known)).all()
     for row in rows:
         matters[row.whistle_id] = domain.Matter(
             row.whistle_id, row.cancelled_at, _TERMS.validate_python(row.terms), row.calendar_version
         )
     tasks: dict[UUID, dict[UUID, domain.Task]] = {}
-    for row in await unit.connection.execute(select(tables.task).where(t.whistle_id.in_(ids))):
+    for row in await unit.connection.execute(select(tables.task).where(among(t.whistle_id, ids))):
         task = domain.Task(**{name: getattr(row, name) for name in _TASK})
         tasks.setdefault(row.whistle_id, {})[row.task_id] = task
     clocks: dict[UUID, dict[UUID, domain.Clock]] = {}
-    for row in await unit.connection.execute(select(tables.clock).where(c.whistle_id.in_(ids))):
+    for row in await unit.connection.execute(select(tables.clock).where(among(c.whistle_id, ids))):
         clock = domain.Clock(**{name: getattr(row, name) for name in _CLOCK})
         clocks.setdefault(row.whistle_id, {})[row.clock_id] = clock
     climbed: dict[UUID, dict[UUID, domain.Escalation]] = {}
     columns = (e.escalation_id, e.clock_id, e.rung, e.status, e.acknowledged_at)
-    for found in await unit.connection.execute(select(e.whistle_id, *columns).where(e.whistle_id.in_(ids))):
+    for found in await unit.connection.execute(select(e.whistle_id, *columns).where(among(e.whistle_id, ids))):
         climbed.setdefault(found.whistle_id, {})[found.escalation_id] = domain.Escalation(*found[1:])
     exist = {row.whistle_id for row in rows}
     for whistle_id, matter in matters.items():
@@ -216,3 +218,18 @@ def _append(unit: Unit, event_id: UUID, key: str, producer: str, subject: str, a
         received_at=wall_now(),
         data=data,
     )
+
+
+async def add_session(unit: Unit, caller: Caller) -> str:
+    """Begin a session at a browser; returns the cookie's secret."""
+    return await open_session(unit, tables.web_session, caller)
+
+
+def keep_session(unit: Unit, secret: str) -> None:
+    """A session is in use."""
+    renew_session(unit, tables.web_session, secret)
+
+
+def end_session(unit: Unit, secret: str) -> None:
+    """A session is over."""
+    close_session(unit, tables.web_session, secret)

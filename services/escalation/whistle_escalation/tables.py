@@ -18,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from whistle_shared.web import session_table
+
 metadata = MetaData()
 
 matter = Table(
@@ -118,4 +120,9 @@ event_log = Table(
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("data", JSONB, nullable=False),
     Index("event_log_subject", "subject", "position"),
+    # What the dashboard asks for every second, each a sliver of the log.
+    Index("event_log_blown", "at", postgresql_where=text("key = 'intake.whistle_blown.v1'")),
+    Index("event_log_delivery", "position", postgresql_where=text("key ~ '[.]delivery_'")),
 )
+
+web_session = session_table(metadata)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from whistle_intake import domain, tables
 from whistle_shared.contracts import Event
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.db import Unit, Work
+from whistle_shared.db import Unit, Work, among
 from whistle_shared.errors import NotFound
 from whistle_shared.replica import Replica
 
@@ -42,10 +42,10 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
 async def _load_whistles(unit: Unit, ids: list[UUID]) -> None:
     w, t = tables.whistle.c, tables.task.c
     tasks: dict[UUID, dict[UUID, domain.Task]] = {}
-    for row in await unit.connection.execute(select(tables.task).where(t.whistle_id.in_(ids))):
+    for row in await unit.connection.execute(select(tables.task).where(among(t.whistle_id, ids))):
         tasks.setdefault(row.whistle_id, {})[row.task_id] = to_task(row)
     found = await unit.connection.execute(
-        select(w.whistle_id, w.number, w.street, w.round, w.routing, w.withdrawn_at).where(w.whistle_id.in_(ids))
+        select(w.whistle_id, w.number, w.street, w.round, w.routing, w.withdrawn_at).where(among(w.whistle_id, ids))
     )
     for row in found:
         unit.cases[row.whistle_id] = domain.Whistle(**row._mapping, tasks=tasks.get(row.whistle_id, {}))

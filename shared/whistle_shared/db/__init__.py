@@ -3,7 +3,7 @@
 INVARIANT: an effect, the events it emits and the inbox row of the event that caused it are one transaction.
 """
 
-from whistle_shared.db.engine import is_outage, is_passing, is_transient, make_engine, wait_until_up
+from whistle_shared.db.engine import among, is_outage, is_passing, is_transient, make_engine, wait_until_up
 from whistle_shared.db.group import Group, Work
 from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused
 from whistle_shared.db.migrate import migrate
@@ -20,6 +20,7 @@ __all__ = [
     "Idempotency",
     "Unit",
     "Work",
+    "among",
     "is_outage",
     "is_passing",
     "is_transient",

@@ -5,12 +5,13 @@ and everything else (this input is at fault, or we are).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from random import uniform
+from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
-from sqlalchemy import exc, text
+from sqlalchemy import ARRAY, Column, ColumnElement, Uuid, any_, cast, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 log = structlog.get_logger(__name__)
@@ -90,3 +91,8 @@ async def wait_until_up(engine: AsyncEngine, pause: Callable[[float], Awaitable[
             log.warning("database.down", error=str(error)[:200])
         await pause(uniform(wait / 2, wait))
         wait = min(wait * 2, 3.0)
+
+
+def among(column: Column[UUID], ids: Collection[UUID]) -> ColumnElement[bool]:
+    """`column` is one of `ids`: one statement whatever their number; `in (…)` would be prepared anew for each."""
+    return column == any_(cast(list(ids), ARRAY(Uuid)))

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_shared.contracts import TYPES, Event, EventData
 from whistle_shared.db import tables
-from whistle_shared.db.engine import is_outage, is_transient
+from whistle_shared.db.engine import among, is_outage, is_transient
 from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused, stored_answers
 from whistle_shared.db.outbox import LEASE, Outbox, Outgoing
 from whistle_shared.db.unit import Unit
@@ -207,7 +207,7 @@ class Group:
         if not events:
             return set()
         found = await unit.connection.execute(
-            select(tables.inbox.c.event_id).where(tables.inbox.c.event_id.in_([event.id for event in events]))
+            select(tables.inbox.c.event_id).where(among(tables.inbox.c.event_id, [event.id for event in events]))
         )
         seen = {row.event_id for row in found}
         unit.receipts.extend((event.causation_id, event.producer) for event in events if event.causation_id)

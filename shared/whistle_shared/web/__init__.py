@@ -1,4 +1,4 @@
-"""The door over HTTP: strict JSON in, problem documents out, probes, cursors, and the caller.
+"""The door over HTTP: strict JSON in, problem documents out, probes, cursors, the caller; pages and their sessions.
 
 INVARIANT: bad input is answered with a 4xx that names the field; it never becomes a 5xx.
 """
@@ -7,19 +7,48 @@ from whistle_shared.web.app import make_app
 from whistle_shared.web.body import StrictRoute
 from whistle_shared.web.command import IdempotencyKey, OptionalIdempotencyKey, respond
 from whistle_shared.web.models import PROBLEMS, Cursor, Limit, Strict, after, next_cursor
+from whistle_shared.web.pages import (
+    LANGUAGES,
+    PAGE_HEADERS,
+    SOURCE,
+    Language,
+    Look,
+    Templates,
+    form_of,
+    look_of,
+    page,
+    set_session_cookie,
+)
 from whistle_shared.web.problems import problem
+from whistle_shared.web.sessions import Session, close_session, find_session, open_session, renew_session, session_table
 
 __all__ = [
+    "LANGUAGES",
+    "PAGE_HEADERS",
     "PROBLEMS",
+    "SOURCE",
     "Cursor",
     "IdempotencyKey",
+    "Language",
     "Limit",
+    "Look",
     "OptionalIdempotencyKey",
+    "Session",
     "Strict",
     "StrictRoute",
+    "Templates",
     "after",
+    "close_session",
+    "find_session",
+    "form_of",
+    "look_of",
     "make_app",
     "next_cursor",
+    "open_session",
+    "page",
     "problem",
+    "renew_session",
     "respond",
+    "session_table",
+    "set_session_cookie",
 ]

@@ -138,6 +138,8 @@ CREATE TABLE event_log (
     PRIMARY KEY (position),
     UNIQUE (event_id)
 );
+CREATE INDEX event_log_blown ON event_log (at) WHERE key = 'intake.whistle_blown.v1';
+CREATE INDEX event_log_delivery ON event_log (position) WHERE key ~ '[.]delivery_';
 CREATE INDEX event_log_subject ON event_log (subject, position);
 CREATE TABLE matter (
     whistle_id UUID NOT NULL,
@@ -163,6 +165,13 @@ CREATE TABLE task (
     PRIMARY KEY (task_id)
 );
 CREATE INDEX task_whistle ON task (whistle_id);
+CREATE TABLE web_session (
+    digest BYTEA NOT NULL,
+    token_id UUID NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (digest)
+);
 """
 
 

@@ -1,0 +1,158 @@
+"""The words of the pages in one language: names from the registry, clocks, rungs, spans of time, local times.
+
+Chinese is the source; `locale/en.po` holds the English. Texts in tables here are marked for extraction by `mark`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from gettext import NullTranslations
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+
+from whistle_shared.registry import Registry
+from whistle_shared.web import Language
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def mark(text: str) -> str:
+    """Names a text that is translated when it is shown."""
+    return text
+
+
+# Source of the words: DOMAIN.md sections B and C.6.
+CLOCKS = {
+    "dispatch": mark("派单"),
+    "ack": mark("应哨"),
+    "arrive": mark("报到"),
+    "contain": mark("先期处置"),
+    "first_meeting": mark("首次会商"),
+    "plan": mark("报备方案"),
+    "resolve": mark("办结"),
+    "restore": mark("恢复原状"),
+    "street_verify": mark("街道核查"),
+    "evaluate": mark("评价"),
+}
+RUNGS = {
+    5: mark("约谈"),
+    4: mark("督办"),
+    3: mark("指挥中心"),
+    2: mark("函告"),
+    1: mark("催办"),
+}
+RECEIVERS = {
+    "intake": mark("吹哨受理服务"),
+    "dispatch": mark("派单服务"),
+    "department": mark("部门报到服务"),
+    "escalation": mark("计时升级服务"),
+}
+WHISTLE_OFFICE = "whistle_office"
+SPANS = {
+    "days": mark("%(days)s 天 %(hours)s 小时"),
+    "hours": mark("%(hours)s 小时 %(minutes)s 分"),
+    "minutes": mark("%(minutes)s 分 %(seconds)s 秒"),
+    "seconds": mark("%(seconds)s 秒"),
+    "left": mark("还剩 %(span)s"),
+    "over": mark("超时 %(span)s"),
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said in one language about one version of the registry (None: names are not known yet)."""
+
+    language: Language
+    texts: NullTranslations
+    registry: Registry | None
+
+    def gettext(self, text: str) -> str:
+        """The text in this language."""
+        return self.texts.gettext(text)
+
+    def ngettext(self, one: str, many: str, n: int) -> str:
+        """The form of the text for `n` things."""
+        return self.texts.ngettext(one, many, n)
+
+    def clock(self, name: str) -> str:
+        """What a clock waits for."""
+        return self.gettext(CLOCKS[name])
+
+    def rung(self, rung: int) -> str:
+        """`L2 函告`; a rung beyond the known ones keeps its number alone."""
+        return f"L{rung} {self.gettext(RUNGS[rung])}" if rung in RUNGS else f"L{rung}"
+
+    def department(self, code: str) -> str:
+        """A department's name, or its code while the registry is not here."""
+        known = self.registry.department_by_code.get(code) if self.registry else None
+        return code if known is None else self._of(known.name_zh, known.name_en)
+
+    def street(self, code: str) -> str:
+        """A street's name, or its code while the registry is not here."""
+        known = self.registry.street_by_code.get(code) if self.registry else None
+        return code if known is None else self._of(known.name_zh, known.name_en)
+
+    def role(self, code: str) -> str:
+        """Whom a rung calls."""
+        known = self.registry.role_names.get(code) if self.registry else None
+        return code if known is None else self._of(*known)
+
+    def _of(self, zh: str, en: str) -> str:
+        return zh if self.language == "zh" else en
+
+    def bound(self, side: str, department: str | None, street: str | None) -> str:
+        """Who is bound by a clock of this side: the department, the street, or the district whistle office."""
+        if side == "street" and street:
+            return self.street(street)
+        if side == "department" and department:
+            return self.department(department)
+        return self.role(WHISTLE_OFFICE)
+
+    def receiver(self, name: str) -> str:
+        """A service that events go to; an instance is named in brackets."""
+        service, _, instance = name.partition(".")
+        word = self.gettext(RECEIVERS.get(service, service))
+        return f"{word} ({instance})" if instance else word
+
+    def countdown(self, due_at: datetime, now: datetime) -> str:
+        """`还剩 12 分 05 秒` or `超时 2 天 3 小时`: what the page's script goes on counting."""
+        form = "left" if due_at > now else "over"
+        return self.gettext(SPANS[form]) % {"span": self._span(abs(due_at - now))}
+
+    def _span(self, span: timedelta) -> str:
+        minutes, seconds = divmod(int(span.total_seconds()), 60)
+        hours, minutes = divmod(minutes, 60)
+        days, hours = divmod(hours, 24)
+        form = "days" if days else "hours" if hours else "minutes" if minutes else "seconds"
+        parts = {"days": days, "hours": hours, "minutes": _two(minutes, hours), "seconds": _two(seconds, minutes)}
+        return self.gettext(SPANS[form]) % parts
+
+    def spans(self) -> Mapping[str, str]:
+        """The forms of `countdown` for the page's script."""
+        return {name: self.gettext(text) for name, text in SPANS.items()}
+
+    def moment(self, at: datetime, now: datetime) -> str:
+        """A business instant in local time: `10:32` today, else `06-03 10:32`."""
+        local = at.astimezone(SHANGHAI)
+        return local.strftime("%H:%M" if local.date() == now.astimezone(SHANGHAI).date() else "%m-%d %H:%M")
+
+    def exactly(self, at: datetime) -> str:
+        """A business instant in full, in local time: `2026年6月1日 周一 10:32:05`."""
+        pattern = "y年M月d日 EEE HH:mm:ss" if self.language == "zh" else "EEE d MMM y HH:mm:ss"
+        return format_datetime(at, pattern, tzinfo=SHANGHAI, locale=self.language)
+
+
+def _two(count: int, above: int) -> str:
+    """Two digits behind a larger unit."""
+    return f"{count:02}" if above else str(count)
+
+
+def iso(at: datetime) -> str:
+    """For scripts: UTC, whole milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def midnight(now: datetime) -> datetime:
+    """The beginning of the local day, UTC."""
+    return now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
