@@ -47,7 +47,7 @@ class Ledger:
                 raise RuntimeError(f"expected {tasks} tasks and {clocks} clocks, found {found}")
             if now > until:
                 raise TimeoutError(f"expected {tasks} tasks and {clocks} clocks within {limit:.0f} s, found {found}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
     async def of(self, whistles: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
         """Tasks and clocks of each of these whistles."""

@@ -11,7 +11,8 @@ from aiormq.exceptions import ChannelAccessRefused, ChannelClosed, ChannelPrecon
 
 from support.broker import envelopes, set_permissions
 from support.waiting import until
-from support.workshop import VHOST, Workshop, hear, wire, withdrawn
+from support.wire import wire
+from support.workshop import VHOST, Workshop, hear, withdrawn
 from whistle_shared.contracts import BATCH, SINGLE, Event
 from whistle_shared.contracts.dispatch import WhistleCancelled
 from whistle_shared.contracts.intake import WhistleWithdrawn

@@ -12,7 +12,8 @@ import uuid_utils.compat
 from support.broker import envelopes
 from support.clockface import MONDAY
 from support.waiting import until
-from support.workshop import Workshop, hear, wire, withdrawn, write_note
+from support.wire import wire
+from support.workshop import Workshop, hear, withdrawn, write_note
 from whistle_shared.contracts import BATCH, Event
 from whistle_shared.contracts.department import TasksReceived
 from whistle_shared.contracts.intake import WhistleWithdrawn

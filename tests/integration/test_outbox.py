@@ -6,7 +6,8 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from support.workshop import Workshop, envelope, load_nothing, withdrawn
+from support.wire import envelope
+from support.workshop import Workshop, load_nothing, withdrawn
 from whistle_shared.contracts import TYPES, Event, EventData
 from whistle_shared.contracts.dispatch import WhistleCancelled
 from whistle_shared.contracts.intake import DeliveryRecovered, DeliveryStuck

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import aio_pika
 import httpx
 from sqlalchemy import text
 
@@ -24,11 +25,14 @@ from support.people import DepartmentOffice, StreetOffice, Watch, WhistleOffice
 from support.places import SAMPLE
 from support.stack import PROCESSES, room_of
 from support.waiting import until
+from support.wire import wire
 from whistle_dispatch.commands import load_pack
 from whistle_dispatch.domain import Pack, read_pack
 from whistle_local import Infrastructure
 from whistle_shared.auth import create_token
+from whistle_shared.contracts import SINGLE, EventData
 from whistle_shared.db import make_engine
+from whistle_shared.messaging import EVENTS
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Service
 from whistle_shared.timesource import SettableTime, wall_now
@@ -220,6 +224,15 @@ class City(Expects):
                 known = create_token(unit, f"{role} {scope}", role, scope)
             self._tokens[producer, role, scope] = known
         return known
+
+    async def says_as(self, producer: str, data: EventData) -> None:
+        """An event of this producer's, sent by its own broker user but not by its program."""
+        process = next(process for process, name in PROCESSES.items() if name == producer)
+        body = wire(data, producer=producer, time=self.time.now())
+        message = aio_pika.Message(body, content_type=SINGLE, user_id=producer, type=data.key)
+        async with await aio_pika.connect(self.infrastructure.amqp_urls[process]) as connection:
+            exchange = await (await connection.channel()).get_exchange(EVENTS, ensure=False)
+            await exchange.publish(message, routing_key=data.key)
 
     # -- time -----------------------------------------------------------------------------------------------
 

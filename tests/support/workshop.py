@@ -18,7 +18,7 @@ from support.clockface import MONDAY
 from support.stack import make_database
 from support.waiting import until
 from whistle_local import Infrastructure
-from whistle_shared.contracts import Event, EventData, encode
+from whistle_shared.contracts import Event, EventData
 from whistle_shared.contracts.department import TasksReceived
 from whistle_shared.contracts.dispatch import WhistleCancelled
 from whistle_shared.contracts.intake import WhistleWithdrawn
@@ -188,22 +188,3 @@ def _connected(service: Service) -> Callable[[], Any]:
         return service.publisher.ready.is_set() and await service.consumer.caught_up_to() is not None
 
     return connected
-
-
-def envelope(data: EventData, *, producer: str = "intake", time: Any = None, **more: Any) -> Event[EventData]:
-    """An event as its producer would have made it, for putting into a queue by hand."""
-    return Event(
-        id=uuid_utils.compat.uuid7(),
-        producer=producer,
-        subject=str(getattr(data, "whistle_id", "registry")),
-        time=time or MONDAY,
-        data=data,
-        correlation_id=uuid_utils.compat.uuid7(),
-        subject_version=1,
-        **more,
-    )
-
-
-def wire(data: EventData, **about: Any) -> bytes:
-    """The bytes of such an event."""
-    return encode(envelope(data, **about))

@@ -1,7 +1,5 @@
 """From one whistle to everybody concerned: by the category's routing, by the street's wish, or by hand."""
 
-import pytest
-
 from support.city import City
 
 MANHOLE = ["CGJ", "PSGS", "GSGS", "TXGS", "GDGS"]
@@ -51,12 +49,8 @@ async def test_the_hosted_and_the_dedicated_instance_both_serve(city: City) -> N
     assert len(await here.tasks()) == len(await there.tasks()) == 1
 
 
-@pytest.mark.parametrize("category", [None, "unrouted"])
-async def test_without_a_route_a_whistle_waits_at_the_whistle_office_until_it_is_routed_by_hand(
-    city: City, category: str | None
-) -> None:
-    unrouted = next(row.code for row in city.pack.registry.categories if row.lead is None)
-    whistle = await city.street("S01").blows(unrouted if category else None, kind="appeal", urgency="urgent")
+async def test_without_a_category_a_whistle_waits_at_the_whistle_office_until_it_is_routed_by_hand(city: City) -> None:
+    whistle = await city.street("S01").blows(None, kind="appeal", urgency="urgent")
     clock = await city.expects_clock(whistle, "dispatch")
     assert (clock["side"], clock["due_at"]) == ("district", "2026-06-01T03:00:00Z")
     assert [waiting["whistle_id"] for waiting in await city.whistle_office.desk()] == [whistle.whistle_id]
@@ -71,6 +65,18 @@ async def test_without_a_route_a_whistle_waits_at_the_whistle_office_until_it_is
     assert await city.whistle_office.desk() == []
     refused = await city.whistle_office.tries_to_route(whistle, ["SW"])
     assert (refused.status_code, refused.json()["state"]) == (409, "dispatched")
+
+
+async def test_a_category_without_a_route_waits_at_the_whistle_office(city: City) -> None:
+    registry = city.pack.registry
+    unrouted = tuple(
+        c.model_copy(update={"lead": None, "assist": ()}) if c.code == "0701" else c for c in registry.categories
+    )
+    async with city.under(registry.model_copy(update={"categories": unrouted})):
+        whistle = await city.street("S01").blows("0701")
+        waiting = await city.whistle_office.dispatch(whistle)
+        assert (waiting["state"], waiting["reason"]) == ("awaiting_triage", "sub-category 0701 has no route")
+        await city.expects_clock(whistle, "dispatch")
 
 
 async def test_a_whistle_that_nobody_routes_climbs_the_districts_ladder(city: City) -> None:

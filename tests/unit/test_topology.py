@@ -191,9 +191,7 @@ def test_a_broker_that_has_what_is_wanted_shows_no_drift(document: Document) -> 
     assert list(drift(document, newer)) == []
 
 
-@pytest.mark.parametrize(
-    "kind", ["users", "permissions", "exchanges", "queues", "bindings", "policies"]
-)
+@pytest.mark.parametrize("kind", ["users", "permissions", "exchanges", "queues", "bindings", "policies"])
 def test_each_thing_that_is_missing_is_named(document: Document, kind: str) -> None:
     for index, entry in enumerate(document[kind]):
         found = list(drift(document, without(document, kind, index)))
@@ -227,9 +225,7 @@ def test_bindings_of_yesterdays_pack_are_drift_and_those_of_others_are_not(docum
     foreign = {**old, "destination": "somebody-elses-queue"}
     elsewhere = {**old, "vhost": "other"}
     changed["bindings"] += [old, foreign, elsewhere]
-    assert [line for line in drift(document, changed)] == [
-        "too much: binding of department.hosted.in to whistle.ev by 'to.OLD'"
-    ]
+    assert list(drift(document, changed)) == ["too much: binding of department.hosted.in to whistle.ev by 'to.OLD'"]
 
 
 def test_a_queue_that_no_instance_reads_is_drift(document: Document) -> None:

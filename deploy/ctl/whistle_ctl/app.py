@@ -14,7 +14,7 @@ import structlog
 import typer
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from whistle_ctl import migrate, outbox, parking, registry, settings, tokens, topology
+from whistle_ctl import asyncapi, migrate, outbox, parking, registry, settings, tokens, topology
 from whistle_ctl.errors import Refused
 from whistle_ctl.terminal import harmless
 
@@ -43,6 +43,7 @@ app.add_typer(registry.app, name="registry")
 app.add_typer(tokens.app, name="token")
 app.add_typer(parking.app, name="parking")
 app.add_typer(outbox.app, name="outbox")
+app.command("asyncapi")(asyncapi.command)
 
 
 @app.callback()

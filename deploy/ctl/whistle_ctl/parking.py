@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -63,6 +63,7 @@ def ls_command(reason: Reason = "", since: Since = None, limit: Limit = 50) -> N
     counted = asyncio.run(browse(_address(), Selection("", reason, since, limit), found.append))
     typer.echo(f"{counted.total} parked, {counted.selected} listed")
     if found:
+        found.sort(key=_age)  # a quorum queue keeps no order among messages that were looked at
         rows = [(p.id, p.type, p.queue or "-", str(p.attempts), moment(p.parked_at), p.reason) for p in found]
         typer.echo(table(("id", "type", "queue", "attempts", "parked", "reason"), rows))
 
@@ -131,7 +132,7 @@ def drop_command(
 
 
 async def browse(url: str, selection: Selection, see: Callable[[Parked], None]) -> Counted:
-    """Have each selected message seen, oldest first; all of them stay parked."""
+    """Have each selected message seen; all of them stay parked."""
     selected = 0
     async with _opened(url) as hands:
         async for parked, _message in _select(hands, selection):
@@ -181,28 +182,28 @@ class _Hands:
     channel: AbstractChannel
     queue: AbstractQueue
     total: int
-    held: dict[int, AbstractIncomingMessage] = field(default_factory=dict)
+    held: int = 0
 
     async def take(self) -> AbstractIncomingMessage | None:
         message = await self.queue.get(fail=False, timeout=_TIMEOUT)
-        if message is not None:
-            self.held[message.delivery_tag or 0] = message
+        self.held += message is not None
         return message
 
     async def end(self, message: AbstractIncomingMessage) -> None:
         """Take the message out of parking for good."""
         await message.ack()
-        del self.held[message.delivery_tag or 0]
+        self.held -= 1
 
     async def put_back(self) -> None:
-        """Return what is held and wait until it is there: the next command must find all of it.
-
-        One by one, for of several at once a quorum queue keeps no order.
-        """
-        for message in self.held.values():
-            await message.nack(requeue=True)
+        """Return what is held and wait until it is there: the next command must find all of it."""
+        if not self.held:
+            return
+        underlay = await self.channel.get_underlay_channel()
+        await underlay.basic_nack(0, multiple=True, requeue=True)
         async with asyncio.timeout(_TIMEOUT):
-            while _count(await self.channel.declare_queue(PARKING, passive=True)) < len(self.held):
+            while True:
+                if _count(await self.channel.declare_queue(PARKING, passive=True)) >= self.held:
+                    return
                 await asyncio.sleep(0.02)
 
 
@@ -303,6 +304,10 @@ def _described(parked: Parked) -> str:
 def _say_what_would_be_done(selection: Selection, done: str) -> None:
     counted = asyncio.run(browse(_address(), selection, lambda parked: _tell(parked, f"would be {done}")))
     typer.echo(f"{counted.selected} of {counted.total} parked messages would be {done}; repeat with --yes")
+
+
+def _age(parked: Parked) -> float:
+    return parked.parked_at.timestamp() if parked.parked_at else 0.0
 
 
 def _tell(parked: Parked, what: str) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,10 @@ from whistle_ctl.errors import Refused
 from whistle_ctl.management import Management
 from whistle_ctl.registry import read_valid
 from whistle_ctl.settings import OPERATOR
+from whistle_department import consumers as department
+from whistle_dispatch import consumers as dispatch
+from whistle_escalation import consumers as escalation
+from whistle_intake import consumers as intake
 from whistle_shared.messaging import Instance, definitions
 from whistle_shared.registry import Registry
 
@@ -27,6 +30,12 @@ PackFolder = Annotated[Path, typer.Option("--pack", metavar="DIR", help="The dis
 
 VHOST = "whistle"
 _SINGLE = ("intake", "dispatch", "escalation")
+_SUBSCRIPTIONS = {
+    "intake": intake.SUBSCRIPTIONS,
+    "dispatch": dispatch.SUBSCRIPTIONS,
+    "department": department.SUBSCRIPTIONS,
+    "escalation": escalation.SUBSCRIPTIONS,
+}
 _DEPARTMENT = "department."
 _EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 # kind → (what names one of it, what it must say)
@@ -127,9 +136,8 @@ def _served_by(registry: Registry, name: str) -> tuple[str, ...]:
 
 def reads_of(service: str) -> tuple[str, ...]:
     """The event types a service subscribes to. Addressed ones reach a department instance by address only."""
-    subscribed = import_module(f"whistle_{service}.consumers").SUBSCRIPTIONS
     by_address = service == "department"
-    return tuple(sorted(model.key for model in subscribed if not (by_address and model.addressed)))
+    return tuple(sorted(model.key for model in _SUBSCRIPTIONS[service] if not (by_address and model.addressed)))
 
 
 async def apply(management_url: str, document: Document) -> list[dict[str, Any]]:
@@ -152,7 +160,9 @@ def _administered(document: Document, user: str) -> Document:
     if user == OPERATOR:
         return document
     if OPERATOR not in {known["name"] for known in document["users"]}:
-        raise Refused(f"the administrator is {user!r}: WHISTLE_BROKER_PASSWORDS must hold a password for {OPERATOR!r} too")
+        raise Refused(
+            f"the administrator is {user!r}: WHISTLE_BROKER_PASSWORDS must hold a password for {OPERATOR!r} too"
+        )
     own = {"user": user, "vhost": _vhost(document), **_EVERYTHING}
     return {**document, "permissions": [*document["permissions"], own]}
 

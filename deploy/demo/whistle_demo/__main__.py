@@ -14,6 +14,7 @@ from time import monotonic
 from rich.console import Console
 
 from whistle_demo import count, messages, pack, play, scenario, show, stage
+from whistle_demo.client import Refused
 from whistle_demo.options import BadOption, Options
 from whistle_demo.pack import Pack
 from whistle_demo.scenario import Planned
@@ -32,6 +33,9 @@ def main() -> int:
         district = pack.read(DISTRICT)
         plans = _plans(options.input, district, console)
         return _run(options, district, plans, console)
+    except Refused as refused:
+        console.print(f"[red]{refused}", highlight=False, soft_wrap=True)
+        return 1
     except (BadOption, messages.BadFile, StackError, OSError) as error:
         console.print(f"[red]{error}", highlight=False, soft_wrap=True)
         return 2

@@ -81,8 +81,12 @@ class WhistleOffice:
         """Routes until as many whistles are routed as are `owed` a decision, or the play has been over for long."""
         limit: float | None = None
         while len(self._ledger.routed) < owed and (limit is None or monotonic() < limit):
-            async for dispatch in self._api.items("/dispatches", state="awaiting_triage"):
-                await self._decide(UUID(dispatch["whistle_id"]))
+            try:
+                async for dispatch in self._api.items("/dispatches", state="awaiting_triage"):
+                    await self._decide(UUID(dispatch["whistle_id"]))
+            except Refused as refused:
+                self._ledger.problems.append(str(refused))
+                return
             await asyncio.sleep(_OFFICE_POLL)
             if self._clock.over:
                 limit = limit or monotonic() + PATIENCE_SECONDS
@@ -92,11 +96,8 @@ class WhistleOffice:
         if planned is None or not planned.routed_to or whistle in self._ledger.routed:
             return
         self._ledger.routed.add(whistle)
-        try:
-            body: dict[str, object] = {"departments": list(planned.routed_to)}
-            await self._api.post(f"/dispatches/{whistle}/routing", body, f"{planned.key}-route")
-        except Refused as refused:
-            self._ledger.problems.append(str(refused))
+        body: dict[str, object] = {"departments": list(planned.routed_to)}
+        await self._api.post(f"/dispatches/{whistle}/routing", body, f"{planned.key}-route")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,12 @@ class DutyOfficer:
         """Watches the desk until business time stands still, then finishes what has begun."""
         async with asyncio.TaskGroup() as answers:
             while not self._clock.over:
-                for task in await self._fresh():
+                try:
+                    fresh = await self._fresh()
+                except Refused as refused:
+                    self._ledger.problems.append(str(refused))
+                    return
+                for task in fresh:
                     if self._draw("attention", task) < self._attention:
                         answers.create_task(self._answer(task))
                 await asyncio.sleep(self._poll)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -59,42 +59,52 @@ class Seen:
     moving: str | None
 
 
-async def settle(outside: Outside, end: datetime, tell: Callable[[str], None]) -> str | None:
-    """Waits, after the end of business time, until nothing moves any more: outboxes and queues empty for longer than
-    the broker's figures are old, and no clock left to fire. Returns None, or what still moves after the limit."""
-    limit, calm_since = monotonic() + SETTLING_SECONDS, monotonic()
+async def observe(outside: Outside, ledger: Ledger, end: datetime, tell: Callable[[str], None]) -> Seen:
+    """Waits, after the end of business time, until nothing moves any more, and reads everything the count needs.
+
+    Nothing moves: outboxes and queues are empty for longer than the broker's figures are old, and no clock is left to
+    fire. After SETTLING_SECONDS it reads what there is, and says in `moving` what still moved. Raises Refused.
+    """
+    limit = monotonic() + SETTLING_SECONDS
     while True:
-        moving = await _moving(outside)
-        if moving is None and monotonic() - calm_since >= CALM_SECONDS:
-            moving = await _unfired(outside, end)
-            if moving is None:
-                return None
+        moving, queues = await _calm(outside, limit, tell)
+        tell("清点 counting")
+        seen = await _look(outside, ledger, moving, queues)
+        unfired = _unfired(seen.clocks, end)
+        if unfired is None or monotonic() > limit:
+            return replace(seen, moving=seen.moving or unfired)
+        tell(unfired)
+
+
+async def _calm(outside: Outside, limit: float, tell: Callable[[str], None]) -> tuple[str | None, dict[str, int]]:
+    """Returns when all was empty for CALM_SECONDS, or at the limit with what was not; and the queues' lengths."""
+    calm_since = monotonic()
+    while True:
+        moving, queues = await _moving(outside)
         if moving is not None:
             calm_since = monotonic()
             tell(moving)
-        if monotonic() > limit:
-            return moving
+        if monotonic() - calm_since >= CALM_SECONDS or monotonic() > limit:
+            return moving, queues
         await asyncio.sleep(0.5)
 
 
-async def _moving(outside: Outside) -> str | None:
+async def _moving(outside: Outside) -> tuple[str | None, dict[str, int]]:
     try:
         pending, queues = await outside.pending(), await outside.queues()
     except httpx.HTTPError as error:
-        return f"not answering: {error!r}"
+        return f"not answering: {error!r}", {}
     waiting = {f"outbox of {name}": n for name, n in pending.items()}
     waiting |= {f"queue {name}": n for name, n in queues.items() if name != PARKING}
-    return ", ".join(f"{name}: {n}" for name, n in waiting.items() if n) or None
+    return ", ".join(f"{name}: {n}" for name, n in waiting.items() if n) or None, queues
 
 
-async def _unfired(outside: Outside, end: datetime) -> str | None:
-    clocks = await outside.clocks()
+def _unfired(clocks: list[dict[str, Any]], end: datetime) -> str | None:
     left = sum(clock["next_at"] is not None and datetime.fromisoformat(clock["next_at"]) <= end for clock in clocks)
     return f"clocks due and not fired: {left}" if left else None
 
 
-async def look(outside: Outside, ledger: Ledger, moving: str | None) -> Seen:
-    """Reads everything that the count needs. `moving`: what `settle` returned."""
+async def _look(outside: Outside, ledger: Ledger, moving: str | None, queues: dict[str, int]) -> Seen:
     at_once = {whistle for whistle in ledger.withdrawn if not ledger.raised[whistle].withdrawn_after}
     return Seen(
         tasks=await outside.tasks(),
@@ -102,8 +112,8 @@ async def look(outside: Outside, ledger: Ledger, moving: str | None) -> Seen:
         escalations=await outside.escalations(),
         told=await outside.whistles(set(ledger.acknowledged.values())),
         undispatched=await outside.undispatched(at_once),
-        queues=await outside.queues(),
-        moving=await _moving(outside) or moving,
+        queues=queues,
+        moving=moving,
     )
 
 

@@ -72,9 +72,13 @@ class Outside:
         return int(float(found[1]))
 
     async def queues(self) -> dict[str, int]:
-        """Messages ready and unacknowledged, by queue. Raises httpx.HTTPError while the broker is down."""
+        """Messages ready and unacknowledged, by queue. Raises httpx.HTTPError while the broker is down or has no
+        figures yet."""
         answer = await self.http.get(f"{self.management_url}/api/queues/whistle")
-        return {
-            queue["name"]: queue.get("messages_ready", 0) + queue.get("messages_unacknowledged", 0)
-            for queue in answer.raise_for_status().json()
-        }
+        try:
+            return {
+                queue["name"]: queue["messages_ready"] + queue["messages_unacknowledged"]
+                for queue in answer.raise_for_status().json()
+            }
+        except KeyError as missing:
+            raise httpx.DecodingError(f"a queue has no {missing} yet") from missing

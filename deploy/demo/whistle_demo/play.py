@@ -34,9 +34,7 @@ async def perform(stage: Stage, plans: list[Planned], pack: Pack, progress: Prog
         try:
             await _act(http, stage, plans, pack, ledger)
             watch.note = "业务时间已停，等待收尾 business time stands still"
-            moving = await count.settle(outside, stage.clock.end, watch.tell)
-            watch.tell("清点 counting")
-            seen = await count.look(outside, ledger, moving)
+            seen = await count.observe(outside, ledger, stage.clock.end, watch.tell)
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):

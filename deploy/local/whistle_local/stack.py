@@ -249,9 +249,11 @@ class Stack:
 
     def _wait_ready(self, name: str, port: int) -> None:
         log = self.root / "log" / f"{name}.log"
+        lives: set[int] = set()
 
         def ready() -> bool:
-            if self.states()[name] in ("BACKOFF", "FATAL"):
+            lives.add(self._supervisor.pid(name) or 0)
+            if len(lives - {0}) > 1:
                 raise StackError(f"{name} does not start; the end of {log}:\n{_tail(log)}")
             return services.is_ready(port)
 

@@ -45,6 +45,7 @@ from whistle_shared.web import (
 
 router = APIRouter(prefix="/api/v1", tags=["tasks"], route_class=StrictRoute, responses=PROBLEMS)
 Act = Callable[[Unit, commands.Actor], domain.Task]
+_BRIEF = ("number", "kind", "urgency", "street", "title", "place")
 Person = Annotated[Text, StringConstraints(min_length=1, max_length=100), Field(description="The duty person's name")]
 
 At = Annotated[datetime, Field(examples=["2026-11-23T01:12:30.000000Z"])]
@@ -264,7 +265,7 @@ def _banner(found: queries.Found) -> BannerView | None:
 
 
 def _item(found: queries.Found) -> TaskItem:
-    brief = {name: found.facts[name] for name in TaskItem.model_fields if name in found.facts}
+    brief = {name: found.facts[name] for name in _BRIEF}
     return TaskItem(**_view(found.task, found.due_at).model_dump(), **brief, banner=_banner(found))
 
 

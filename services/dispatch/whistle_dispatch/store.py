@@ -32,12 +32,13 @@ async def dispatches(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[U
     if not wanted:
         return {}
     d, t = tables.dispatch, tables.task
+    rows = (await connection.execute(select(d).where(among(d.c.whistle_id, wanted)))).all()
     tasks: dict[UUID, list[domain.Task]] = {}
+    # After the dispatches: tasks are only ever added, along with the state that they are read for.
     in_order = select(t).where(among(t.c.whistle_id, wanted)).order_by(t.c.role.desc(), t.c.department)
     for row in await connection.execute(in_order):
         called = domain.Task(row.task_id, row.department, row.role, row.presence, row.origin)
         tasks.setdefault(row.whistle_id, []).append(called)
-    rows = await connection.execute(select(d).where(among(d.c.whistle_id, wanted)))
     return {row.whistle_id: _dispatch(row, tasks.get(row.whistle_id, [])) for row in rows}
 
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 import whistle_escalation
-from whistle_escalation import api, consumers, store, timers
+from whistle_escalation import api, consumers, pages, store, timers
 from whistle_escalation.settings import Settings
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timers import Timer
@@ -25,4 +25,5 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
     timer = Timer(fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
     service.duties["timer"] = timer.run
     service.app.include_router(api.router)
+    pages.install(service)
     return service

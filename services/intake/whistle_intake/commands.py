@@ -69,7 +69,8 @@ def blow_whistle(unit: Unit, blow: Blow, wish: store.Numbers) -> tuple[domain.Wh
     )
     whistle = domain.Whistle(blow.whistle_id, facts.number, blow.street, round=1)
     store.add(unit, whistle, facts, blow.departments)
-    unit.emit(
+    store.say(
+        unit,
         WhistleBlown(whistle_id=whistle.whistle_id, round=1, facts=facts, departments=blow.departments),
         whistle.whistle_id,
         awaiting=("dispatch",),
@@ -89,7 +90,8 @@ def withdraw_whistle(unit: Unit, whistle_id: UUID, streets: str, by: str, reason
         return whistle
     withdrawn = domain.withdraw(whistle, unit.now)
     store.save(unit, withdrawn)
-    unit.emit(
+    store.say(
+        unit,
         WhistleWithdrawn(whistle_id=whistle_id, round=whistle.round, reason=reason, withdrawn_by=by),
         whistle_id,
         awaiting=("dispatch", "escalation"),

@@ -36,8 +36,10 @@ class Task:
         """The task's state in DOMAIN.md C.2's words."""
         if self.submitted_at:
             return "submitted"
+        if self.progressed_at and (self.arrived_at is None or self.progressed_at >= self.arrived_at):
+            return "working"
         if self.arrived_at:
-            return "working" if self.progressed_at and self.progressed_at >= self.arrived_at else "arrived"
+            return "arrived"
         return "acknowledged" if self.acknowledged_at else "dispatched"
 
 

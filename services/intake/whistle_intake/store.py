@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import orjson
 from sqlalchemy import select
 
 from whistle_intake import domain, tables
-from whistle_shared.contracts import Event
+from whistle_shared.contracts import Event, EventData
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.db import Unit, Work, among
 from whistle_shared.errors import NotFound
@@ -124,13 +125,23 @@ def save(unit: Unit, after: domain.Whistle) -> None:
 
 
 def tell(unit: Unit, event: Event[Any], whistle_id: UUID) -> None:
-    """Append an event to a whistle's timeline."""
+    """Append an event that was heard to a whistle's timeline."""
+    _append(unit, event.id, event.producer, event.time, event.data, whistle_id)
+
+
+def say(unit: Unit, data: EventData, whistle_id: UUID, awaiting: Sequence[str]) -> None:
+    """Emit an event of intake's own and append it to the timeline. `awaiting`: whose receipts end its re-sending."""
+    event_id = unit.emit(data, whistle_id, awaiting=awaiting)
+    _append(unit, event_id, unit.producer, unit.now, data, whistle_id)
+
+
+def _append(unit: Unit, event_id: UUID, producer: str, at: datetime, data: EventData, whistle_id: UUID) -> None:
     unit.insert(
         tables.timeline,
-        event_id=event.id,
+        event_id=event_id,
         whistle_id=whistle_id,
-        at=event.time,
-        key=event.key,
-        producer=event.producer,
-        data=event.data.model_dump_json(exclude={"whistle_id", "facts", "terms", "clocks"}),
+        at=at,
+        key=data.key,
+        producer=producer,
+        data=data.model_dump_json(exclude={"whistle_id", "facts", "terms", "clocks"}),
     )

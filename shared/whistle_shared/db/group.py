@@ -149,6 +149,7 @@ class Group:
     async def _together(self, works: Sequence[Work]) -> list[Any]:
         async with self.unit() as unit:
             await unit.lock(lock for work in works for lock in work.locks())
+            unit.now = self.time.now()
             seen = await self._seen(unit, works)
             answers = await self._answered(unit, works)
             fresh = [

@@ -19,10 +19,9 @@ import aio_pika
 import orjson
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from sqlalchemy.exc import DBAPIError
 
 from whistle_shared.contracts import SINGLE, Event, EventData, Malformed, decode, decode_batch
-from whistle_shared.db import Group, Unit, Work, is_passing, wait_until_up
+from whistle_shared.db import Group, Unit, Work, is_passing, is_transient, wait_until_up
 from whistle_shared.messaging.publisher import NotConnected, Publisher, close_quietly, connect
 from whistle_shared.messaging.topology import DEAD_LETTERS, queue_of, retry_exchange
 from whistle_shared.observability import Trace, new_trace
@@ -166,8 +165,8 @@ class Consumer:
             event = decode(raw, self._sender(message))
         except Malformed as fault:
             return _Item(message, raw, None, str(fault))
-        if event.sender != event.producer:
-            return _Item(message, raw, None, f"{event.sender!r} may not speak for {event.producer!r}")
+        if event.sender != event.producer or event.key.split(".")[0] != event.producer.split(".")[0]:
+            return _Item(message, raw, None, f"{event.sender!r} may not say {event.key!r} for {event.producer!r}")
         refusal = self._admits(event)
         if refusal is not None:
             return _Item(message, raw, None, refusal)
@@ -215,7 +214,7 @@ class Consumer:
     async def _set_aside(self, item: _Item, error: Exception) -> None:
         """Send a confirmed copy to a retry queue or to parking; only then may the original be acknowledged."""
         attempt = _attempt(item.message)
-        again = isinstance(error, (RetryLater, DBAPIError)) and attempt < len(_TIERS)
+        again = (isinstance(error, RetryLater) or is_transient(error)) and attempt < len(_TIERS)
         exchange = retry_exchange(_TIERS[attempt]) if again else DEAD_LETTERS
         reason = f"{type(error).__name__}: {error}"[:500]
         log.warning("event.retried" if again else "event.parked", queue=self.queue, attempt=attempt, reason=reason)

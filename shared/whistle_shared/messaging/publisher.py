@@ -70,6 +70,9 @@ class Publisher:
         except TimeoutError:
             self._broken.set()
             raise
+        except aio_pika.exceptions.ChannelInvalidStateError as error:
+            self._broken.set()
+            raise NotConnected from error
 
 
 async def connect(url: str, name: str) -> AbstractConnection:

@@ -14,15 +14,12 @@ MOST_BYTES = 256 * 1024
 
 
 class StrictRequest(Request):
-    """A request whose `json()` accepts what we can store, and nothing else."""
+    """A request whose JSON has been read already, by rules that accept what we can store and nothing else."""
+
+    parsed: Any = None
 
     async def json(self) -> Any:
-        if not hasattr(self, "_json"):
-            try:
-                self._json = orjson.loads(await self.body())
-            except orjson.JSONDecodeError as error:
-                raise Malformed(400, f"the body is not valid JSON: {error}") from None
-        return self._json
+        return self.parsed
 
 
 class StrictRoute(APIRoute):
@@ -33,11 +30,20 @@ class StrictRoute(APIRoute):
         takes_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
+            reading = StrictRequest(request.scope, request.receive)
             if takes_body:
                 _require_json(request)
-            return await handle(StrictRequest(request.scope, request.receive))
+                reading.parsed = _parse(await reading.body())
+            return await handle(reading)
 
         return strict
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(400, f"the body is not valid JSON: {error}") from None
 
 
 def _require_json(request: Request) -> None:

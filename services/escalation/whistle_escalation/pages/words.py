@@ -5,7 +5,7 @@ Chinese is the source; `locale/en.po` holds the English. Texts in tables here ar
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
@@ -98,6 +98,11 @@ class Words:
         known = self.registry.role_names.get(code) if self.registry else None
         return code if known is None else self._of(*known)
 
+    def rung_roles(self, rung: int) -> str:
+        """Whom this rung calls, on whichever side: `区吹哨办`, `分管领导 / 街道办事处主任`."""
+        rows = [row for row in self.registry.ladders if row.rung == rung] if self.registry else []
+        return " / ".join(dict.fromkeys(self._of(row.name_zh, row.name_en) for row in rows))
+
     def _of(self, zh: str, en: str) -> str:
         return zh if self.language == "zh" else en
 
@@ -115,21 +120,8 @@ class Words:
         word = self.gettext(RECEIVERS.get(service, service))
         return f"{word} ({instance})" if instance else word
 
-    def countdown(self, due_at: datetime, now: datetime) -> str:
-        """`还剩 12 分 05 秒` or `超时 2 天 3 小时`: what the page's script goes on counting."""
-        form = "left" if due_at > now else "over"
-        return self.gettext(SPANS[form]) % {"span": self._span(abs(due_at - now))}
-
-    def _span(self, span: timedelta) -> str:
-        minutes, seconds = divmod(int(span.total_seconds()), 60)
-        hours, minutes = divmod(minutes, 60)
-        days, hours = divmod(hours, 24)
-        form = "days" if days else "hours" if hours else "minutes" if minutes else "seconds"
-        parts = {"days": days, "hours": hours, "minutes": _two(minutes, hours), "seconds": _two(seconds, minutes)}
-        return self.gettext(SPANS[form]) % parts
-
     def spans(self) -> Mapping[str, str]:
-        """The forms of `countdown` for the page's script."""
+        """How the page's script says how much time is left, or by how much it is over."""
         return {name: self.gettext(text) for name, text in SPANS.items()}
 
     def moment(self, at: datetime, now: datetime) -> str:
@@ -141,11 +133,6 @@ class Words:
         """A business instant in full, in local time: `2026年6月1日 周一 10:32:05`."""
         pattern = "y年M月d日 EEE HH:mm:ss" if self.language == "zh" else "EEE d MMM y HH:mm:ss"
         return format_datetime(at, pattern, tzinfo=SHANGHAI, locale=self.language)
-
-
-def _two(count: int, above: int) -> str:
-    """Two digits behind a larger unit."""
-    return f"{count:02}" if above else str(count)
 
 
 def iso(at: datetime) -> str:

@@ -1,0 +1,152 @@
+"""One believable example of every event, put together from one value per field name.
+
+INVARIANT: every example is an event that the contracts accept; a field without a value here is an error.
+"""
+
+import types
+from datetime import UTC, datetime
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel
+
+from whistle_ctl.asyncapi.entries import Entry
+from whistle_shared.contracts import Event, EventData, encode
+
+_WHISTLE = UUID("019aa5f0-7c00-7a11-8b22-000000000001")
+_TASK = UUID("5b9c1f52-6a0e-5d61-9d0c-3f0f4c1b7a10")
+_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def _at(hour: int, minute: int = 0) -> datetime:
+    """An instant of Sunday 2026-11-22, UTC."""
+    return datetime(2026, 11, 22, hour, minute, tzinfo=UTC)
+
+
+_VALUES: dict[str, Any] = {
+    "beyond_power_reason": "街道无开挖和关阀权限",
+    "blown_at": _at(1),
+    "blown_by": "采薇街道值班长",
+    "by": "城市管理局值班室",
+    "calendar_version": 3,
+    "category": "0701",
+    "clock": "ack",
+    "clock_id": UUID("0d5a1c5e-3f7e-5b0a-8a49-6a1d2f9b1c20"),
+    "date": "2026-10-10",
+    "degraded": False,
+    "delay": "15m@natural",
+    "department": "CGJ",
+    "departments": ["CGJ", "GSGS"],
+    "description": "路口路面塌陷约两平方米，水管破裂，车辆无法通行。",
+    "due_at": _at(1, 5),
+    "escalation_id": UUID("7f1f2b0c-55b1-5c7e-9d84-1f6f0f0a3b30"),
+    "event_id": UUID("019aa5f0-7c10-7a11-8b22-000000000002"),
+    "event_type": "dispatch.whistle_dispatched.v1",
+    "evidence": ["photo/2026/11/22/0007-1.jpg"],
+    "extendable": False,
+    "fired_at": _at(1, 6),
+    "flags": ["inactive:PSGS"],
+    "grid": "S01-G003",
+    "instance": "hosted",
+    "is_off_day": False,
+    "late_by_seconds": 60.0,
+    "limit": "5m@natural",
+    "name": "ack",
+    "note": "已关阀，正在开挖",
+    "number": "S01-20261122-0007",
+    "official": True,
+    "origin": "routed",
+    "part": 1,
+    "parts": 1,
+    "pausable": False,
+    "percent": 80,
+    "person": "王建国",
+    "photo": "photo/2026/11/22/0007-0.jpg",
+    "place": "采薇路与长亭街交口",
+    "previous_due_at": _at(1, 4),
+    "provisional": False,
+    "reason": "重复上报",
+    "receiver": "escalation",
+    "registry_version": 7,
+    "result": "已修复并恢复路面",
+    "role": "lead",
+    "round": 1,
+    "rows": [{"code": "CGJ", "name_zh": "城市管理局", "name_en": "Urban Management Bureau", "instance": "hosted"}],
+    "rung": 1,
+    "rung_at": _at(1, 5),
+    "sections": {"departments": 1},
+    "sent_at": _at(1),
+    "start_at": _at(1),
+    "street": "S01",
+    "task_id": _TASK,
+    "title": "采薇路路面塌陷",
+    "version": 7,
+    "warn_at": [_at(1, 2), _at(1, 4)],
+    "warn_percent": [50, 80],
+    "warned_at": _at(1, 4),
+    "whistle_due_at": _at(23),
+    "whistle_id": _WHISTLE,
+    "windows": [[510, 720], [810, 1050]],
+    "withdrawn_by": "采薇街道值班长",
+    "year": 2026,
+}
+# Where one name means two things, (model, field) decides.
+_SPECIAL: dict[tuple[str, str], Any] = {
+    ("CalendarDay", "name"): "国庆节调休",
+    ("ClocksArmed", "clocks"): 8,
+    ("ClockSchedule", "rung_at"): [_at(1, 5)],
+    ("EscalationRaised", "role"): "deputy_head",
+    ("EscalationResolved", "reason"): "met late",
+    ("EscalationWithdrawn", "reason"): "met in time",
+    ("LadderStep", "role"): "deputy_head",
+    ("TaskCalled", "terms"): "standard",
+    ("WhistleUnrouted", "reason"): "the whistle names no sub-category",
+}
+
+
+def example_data(model: type[BaseModel]) -> Any:
+    """An instance of a model of the contracts. Raises KeyError for a field that has no example value yet."""
+    hints = get_type_hints(model)
+    return model.model_validate({name: _value(model.__name__, name, hints[name]) for name in model.model_fields})
+
+
+def _value(model: str, name: str, of: Any) -> Any:
+    if (model, name) in _SPECIAL:
+        return _SPECIAL[model, name]
+    return _VALUES[name] if name in _VALUES else _built(name, of)
+
+
+def _built(name: str, of: Any) -> Any:
+    """What its type already says: the first word of a vocabulary, or the values of a model inside."""
+    origin, inner = get_origin(of), get_args(of)
+    if isinstance(of, type) and issubclass(of, BaseModel):
+        return example_data(of)
+    if origin is Literal:
+        return inner[0]
+    if origin in (Union, types.UnionType):
+        return _built(name, inner[0])
+    if origin is tuple:
+        return (_built(name, inner[0]),)
+    if origin is dict:
+        return {"standard": _built(name, inner[1])}
+    raise KeyError(f"field {name!r} has no example value")
+
+
+def example_event(entry: Entry) -> dict[str, Any]:
+    """The event on the wire, as `encode` writes it."""
+    data: EventData = example_data(entry.model)
+    event = Event(
+        id=UUID("019aa5f0-7c20-7a11-8b22-000000000003"),
+        producer="department.hosted" if entry.producer == "department" else entry.producer,
+        subject=str(getattr(data, "whistle_id", "registry")),
+        time=_at(1, 6),
+        data=data,
+        correlation_id=UUID("019aa5f0-7c30-7a11-8b22-000000000004"),
+        causation_id=UUID("019aa5f0-7c40-7a11-8b22-000000000005"),
+        cause_time=_at(1),
+        subject_version=4,
+        traceparent=_TRACE,
+    )
+    wire: dict[str, Any] = orjson.loads(encode(event))
+    return wire

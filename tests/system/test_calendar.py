@@ -1,0 +1,63 @@
+"""Working time over the turn of the year: without an official calendar a due time is provisional, never an error."""
+
+import json
+from pathlib import Path
+from shutil import copytree
+
+from support.city import City
+from support.clockface import local
+from support.people import Blown
+from support.places import SAMPLE
+
+
+async def blown_in_december(city: City) -> Blown:
+    """A key work (30 working days to resolve) blown on 2026-12-28 at 10:00."""
+    city.time.set(local(2026, 12, 28, 10))
+    whistle = await city.street("S01").blows("0101", kind="key_work", urgency="normal", departments=["ZFJ"])
+    await city.settles()
+    return whistle
+
+
+async def test_a_due_time_in_a_year_without_an_official_calendar_is_provisional(city: City) -> None:
+    whistle = await blown_in_december(city)
+    resolve = await city.expects_clock(whistle, "resolve", department="ZFJ")
+    assert (resolve["provisional"], resolve["due_at"][:4]) == (True, "2027")
+    assert (await city.expects_clock(whistle, "ack", department="ZFJ"))["provisional"] is False
+    assert (await city.department("ZFJ").task(whistle))["state"] == "dispatched"
+
+
+async def test_a_published_calendar_moves_provisional_due_times_and_says_so(city: City, tmp_path: Path) -> None:
+    whistle = await blown_in_december(city)
+    before = await city.expects_clock(whistle, "resolve", department="ZFJ")
+
+    await city.loads_folder(_with_2027(tmp_path, days_off=["2027-01-01", "2027-01-04", "2027-01-05"]))
+    await city.knows_district()
+    await city.passes(seconds=1)
+
+    entries = await city.expects_in_timeline(whistle, "whistle_dispatched", "deadline_recomputed")
+    moved = next(e["data"] for e in entries if e["event"] == "escalation.deadline_recomputed.v1")
+    after = await city.expects_clock(whistle, "resolve", department="ZFJ")
+    assert (after["provisional"], moved["provisional"]) == (False, False)
+    assert moved["previous_due_at"] == before["due_at"] and moved["due_at"] == after["due_at"] > before["due_at"]
+    shown = await city.department("ZFJ").calls("GET", f"/tasks/{(await city.department('ZFJ').task(whistle))['task_id']}")
+    assert {c["name"]: c["due_at"] for c in shown.json()["clocks"]}["resolve"] == after["due_at"]
+    await city.loads(city.pack)
+    await city.knows_district()
+
+
+async def test_a_make_up_workday_counts_and_a_holiday_does_not(city: City) -> None:
+    """2026-09-20 (a Sunday) is worked for the National Day holiday of 2026-10-01 to 07. Source: the notice of 2026."""
+    city.time.set(local(2026, 9, 18, 10))
+    whistle = await city.street("S01").blows("0101", kind="key_work", urgency="normal", departments=["ZFJ"])
+    acknowledge = await city.expects_clock(whistle, "ack", department="ZFJ")
+    assert acknowledge["due_at"] == local(2026, 9, 20, 17, 30).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _with_2027(tmp_path: Path, days_off: list[str]) -> Path:
+    """The sample pack with an official 2027 in which these days are off."""
+    folder = tmp_path / "pack"
+    copytree(SAMPLE, folder)
+    (folder / "calendar").mkdir(exist_ok=True)
+    days = [{"name": "元旦", "date": day, "isOffDay": True} for day in days_off]
+    (folder / "calendar" / "2027.json").write_text(json.dumps({"year": 2027, "papers": [], "days": days}), "utf-8")
+    return folder

@@ -1,0 +1,399 @@
+"""From a whistle to tasks and frozen terms, against the sample pack; and dispatch's use cases with a Unit that only
+collects."""
+
+import csv
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support import paperwork
+from support.clockface import MONDAY, local
+from support.paperwork import WHISTLE, Sheet
+from support.places import SAMPLE
+from whistle_dispatch import commands, domain, tables
+from whistle_dispatch.consumers import SUBSCRIPTIONS
+from whistle_dispatch.domain.terms import Rules, task_terms
+from whistle_shared import worktime
+from whistle_shared.contracts import Event, EventData
+from whistle_shared.contracts.dispatch import ClockSpec, WhistleCancelled, WhistleDispatched, WhistleUnrouted
+from whistle_shared.contracts.intake import WhistleBlown, WhistleFacts, WhistleWithdrawn
+from whistle_shared.errors import IllegalTransition, Invalid, NotFound
+from whistle_shared.messaging import RetryLater
+from whistle_shared.registry import Registry, registry_rows
+from whistle_shared.replica import Replica
+
+RULES = paperwork.rules()
+AT_DISPATCH = ("ack", "arrive", "contain", "resolve")
+SIDES = {"dispatch": "district", "street_verify": "street", "evaluate": "street"}
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """A file of the pack as plain text rows: the tests' own reading of it."""
+    with (SAMPLE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+POLICIES = {(row["kind"], row["urgency"]): row for row in table("policies.csv")}
+CATEGORIES = {row["code"]: row for row in table("categories.csv")}
+PAIRS = sorted(POLICIES)
+LIMITS = ("ack", "arrive", "contain", "first_meeting", "plan", "resolve", "restore", "street_verify", "evaluate")
+
+
+def plan(about: WhistleFacts, wanted: Sequence[str] = (), now: datetime = MONDAY, rules: Rules = RULES) -> domain.Plan:
+    planned = domain.plan(WHISTLE, 1, about, wanted, now, rules)
+    assert isinstance(planned, domain.Plan), planned
+    return planned
+
+
+def called(planned: domain.Plan) -> list[tuple[str, str]]:
+    return [(task.department, task.role) for task in planned.tasks]
+
+
+@cache
+def with_inactive(*codes: str) -> Rules:
+    """The sample district after some departments were closed."""
+    rows = registry_rows(RULES.registry)
+    departments = [{**row, "active": row["code"] not in codes} for row in rows["departments"]]
+    return Rules(Registry.from_rows(2, {**rows, "departments": departments}), RULES.calendar)
+
+
+# -- routing --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", sorted(CATEGORIES))
+def test_every_sub_category_of_the_pack_calls_its_departments_the_lead_first(code: str) -> None:
+    row = CATEGORIES[code]
+    about = paperwork.facts(row["default_kind"], row["default_urgency"], code)  # type: ignore[arg-type]
+    if not row["lead"]:
+        assert domain.plan(WHISTLE, 1, about, (), MONDAY, RULES) == domain.Unrouted(f"sub-category {code} has no route")
+        return
+    assist = [(department, "assist") for department in row["assist"].split(";") if department]
+    assert called(plan(about)) == [(row["lead"], "lead"), *assist]
+
+
+def test_the_list_that_the_street_named_wins_over_the_routing_its_first_leads() -> None:
+    assert called(plan(paperwork.facts(), ["GA", "CGJ", "GA", "XF", "CGJ"])) == [
+        ("GA", "lead"),
+        ("CGJ", "assist"),
+        ("XF", "assist"),
+    ]
+    assert called(plan(paperwork.facts(category=None), ["XF"])) == [("XF", "lead")]
+
+
+def test_a_department_that_is_not_active_is_left_out_and_flagged_and_the_next_leads() -> None:
+    rules = with_inactive("CGJ", "GSGS")
+    planned = plan(paperwork.facts(), rules=rules)
+    assert called(planned)[0] == ("PSGS", "lead")
+    assert not {"CGJ", "GSGS"} & {department for department, _ in called(planned)}
+    assert planned.flags == ("inactive:CGJ", "inactive:GSGS")
+    assert plan(paperwork.facts()).flags == ()
+
+
+@pytest.mark.parametrize(
+    ("about", "wanted", "rules", "reason"),
+    [
+        (paperwork.facts(category=None), (), RULES, "the whistle names no sub-category"),
+        (paperwork.facts(category="9999"), (), RULES, "sub-category 9999 is not in the registry"),
+        (paperwork.facts(), ("XYZ",), RULES, "none of the departments is active: XYZ"),
+        (paperwork.facts(), ("GA",), with_inactive("GA"), "none of the departments is active: GA"),
+        (
+            paperwork.facts("emergency", "long_term"),
+            (),
+            RULES,
+            "there is no policy for emergency whistles that are long_term",
+        ),
+    ],
+)
+def test_a_whistle_that_nobody_follows_from_has_a_reason(
+    about: WhistleFacts, wanted: Sequence[str], rules: Rules, reason: str
+) -> None:
+    """INVARIANT: a whistle is never dropped: it is planned, or it waits at the district whistle office with a reason."""
+    assert domain.plan(WHISTLE, 1, about, wanted, MONDAY, rules) == domain.Unrouted(reason)
+
+
+CODES = [row.code for row in RULES.registry.departments]
+
+
+@settings(max_examples=150, deadline=None, database=None)
+@given(
+    wanted=st.lists(st.sampled_from([*CODES[:6], "XYZ"]), max_size=8),
+    category=st.sampled_from([None, "0701", "9999"]),
+    closed=st.sets(st.sampled_from(CODES[:6])),
+    pair=st.sampled_from(PAIRS),
+)
+def test_every_plan_has_one_lead_and_each_department_once(
+    wanted: list[str], category: str | None, closed: set[str], pair: tuple[Any, Any]
+) -> None:
+    """INVARIANT: one task per department, exactly one of them leading."""
+    planned = domain.plan(WHISTLE, 1, paperwork.facts(*pair, category=category), wanted, MONDAY, with_inactive(*sorted(closed)))
+    if isinstance(planned, domain.Unrouted):
+        assert planned.reason
+        return
+    departments = [task.department for task in planned.tasks]
+    assert len(set(departments)) == len(departments) >= 1
+    assert [task.role for task in planned.tasks] == ["lead", *["assist"] * (len(departments) - 1)]
+    assert not closed & set(departments)
+    assert {task.presence for task in planned.tasks} == {POLICIES[pair]["presence"]}
+
+
+def test_the_same_task_has_the_same_id_however_often_it_is_planned() -> None:
+    """INVARIANT: task = (whistle, round, department, origin) (EVENTS.md R9)."""
+    about = paperwork.facts()
+    first, again = plan(about), plan(about, now=MONDAY + timedelta(days=3), rules=with_inactive("GA"))
+    assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
+    others = [
+        domain.plan(uuid5(WHISTLE, "another"), 1, about, (), MONDAY, RULES),
+        domain.plan(WHISTLE, 2, about, (), MONDAY, RULES),
+    ]
+    ids: set[UUID] = set()
+    for planned in (first, *others):
+        assert isinstance(planned, domain.Plan)
+        ids |= {task.task_id for task in planned.tasks}
+    assert len(ids) == 3 * len(first.tasks)
+
+
+# -- frozen terms ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [MONDAY, local(2026, 6, 5, 17, 20), local(2026, 9, 30, 12, 30), local(2026, 6, 7, 3)])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_frozen_terms_are_the_policys_limits_on_the_calendar(pair: tuple[Any, Any], start: datetime) -> None:
+    """INVARIANT: dispatch and escalation show the same instant, that of `worktime` (EVENTS.md R11)."""
+    row = POLICIES[pair]
+    specs = {spec.name: spec for spec in task_terms(*pair, start, RULES)}
+    assert list(specs) == [name for name in LIMITS if row[name]]
+    for name, spec in specs.items():
+        assert (spec.limit, spec.side, spec.warn_percent) == (row[name], SIDES.get(name, "department"), (50, 80))
+        assert [(step.rung, step.delay) for step in spec.ladder] == rungs(spec.side, pair[1])
+        if name in AT_DISPATCH and row[name] != "per_plan@natural":
+            assert_instants(spec, start)
+        else:
+            assert spec.schedule is None
+
+
+def rungs(side: str, urgency: str) -> list[tuple[int, str]]:
+    """A side's rungs and delays, read from the file of ladders."""
+    rows = [row for row in table("ladders.csv") if row["side"] == side]
+    return [(int(row["rung"]), row[f"delay_{urgency}"]) for row in sorted(rows, key=lambda row: int(row["rung"]))]
+
+
+def assert_instants(spec: ClockSpec, start: datetime) -> None:
+    """The schedule against `worktime`, limit by limit."""
+    calendar = RULES.calendar
+    limit = worktime.Limit.parse(spec.limit)
+    due = worktime.due(start, limit, calendar)
+    assert spec.schedule is not None
+    assert spec.schedule.start_at == start
+    assert (spec.schedule.due_at, spec.schedule.provisional) == (due.at, due.provisional)
+    assert list(spec.schedule.warn_at) == worktime.points(start, limit, (50, 80), calendar)
+    assert list(spec.schedule.rung_at) == [
+        worktime.due(due.at, worktime.Limit.parse(step.delay), calendar).at if step.delay else due.at
+        for step in spec.ladder
+    ]
+    assert start < spec.schedule.warn_at[0] <= spec.schedule.warn_at[1] <= due.at
+    assert list(spec.schedule.rung_at) == sorted(spec.schedule.rung_at)
+
+
+def test_some_instants_of_the_pack_worked_out_by_hand() -> None:
+    """Monday 2026-06-01 09:00, key work, urgent: 2 working hours to acknowledge, fifteen days to resolve."""
+    specs = {spec.name: spec for spec in task_terms("key_work", "urgent", MONDAY, RULES)}
+    ack = specs["ack"].schedule
+    assert ack is not None
+    assert (ack.due_at, ack.warn_at) == (local(2026, 6, 1, 11), (local(2026, 6, 1, 10), local(2026, 6, 1, 10, 36)))
+    assert ack.rung_at == (
+        local(2026, 6, 1, 11),
+        local(2026, 6, 1, 12),
+        local(2026, 6, 1, 15),
+        local(2026, 6, 2, 17, 30),
+        local(2026, 6, 4, 17, 30),
+    )
+    resolve = specs["resolve"].schedule
+    assert resolve is not None
+    assert resolve.due_at == local(2026, 6, 16, 9)
+
+
+def test_what_a_clock_is_like_does_not_depend_on_the_policy() -> None:
+    """Source: DOMAIN.md C.3."""
+    for pair in PAIRS:
+        for spec in task_terms(*pair, MONDAY, RULES):
+            assert spec.pausable == (spec.name in ("resolve", "restore"))
+            assert spec.extendable == (spec.name in ("first_meeting", "plan", "resolve", "restore"))
+
+
+def test_a_limit_per_plan_waits_for_the_plan() -> None:
+    planned = plan(paperwork.facts("key_work", "long_term"))
+    (resolve,) = [spec for spec in planned.terms["standard"] if spec.name == "resolve"]
+    assert (resolve.limit, resolve.schedule, planned.whistle_due_at) == ("per_plan@natural", None, None)
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if POLICIES[pair]["resolve"] != "per_plan@natural"])
+def test_the_whistle_is_due_with_the_latest_resolve_of_its_tasks(pair: tuple[Any, Any]) -> None:
+    planned = plan(paperwork.facts(*pair))
+    limit = worktime.Limit.parse(POLICIES[pair]["resolve"])
+    assert planned.whistle_due_at == worktime.due(MONDAY, limit, RULES.calendar).at
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_whistle_offices_clock_counts_from_when_the_whistle_was_blown(pair: tuple[Any, Any]) -> None:
+    about = paperwork.facts(*pair, category=None, at=MONDAY - timedelta(minutes=3))
+    (spec,) = domain.triage_clock(about, RULES)
+    assert (spec.name, spec.side, spec.limit) == ("dispatch", "district", POLICIES[pair]["dispatch"])
+    assert [(step.rung, step.delay) for step in spec.ladder] == rungs("district", pair[1])
+    assert_instants(spec, about.blown_at)
+
+
+def test_without_a_policy_there_is_no_clock_either() -> None:
+    assert domain.triage_clock(paperwork.facts("emergency", "long_term"), RULES) == ()
+
+
+def test_a_limit_that_touches_a_year_without_official_data_is_provisional_and_no_exception() -> None:
+    specs = task_terms("key_work", "normal", local(2026, 12, 30, 9), RULES)
+    provisional = {spec.name: spec.schedule.provisional for spec in specs if spec.schedule}
+    assert provisional == {"ack": False, "resolve": True}
+
+
+# -- routing by hand, cancelling --------------------------------------------------------------------------------
+
+
+WAITING = domain.Dispatch(WHISTLE, "awaiting_triage", 1, paperwork.facts(category=None), reason="no sub-category")
+
+
+def test_the_whistle_office_routes_a_waiting_whistle() -> None:
+    later = MONDAY + timedelta(hours=2)
+    planned = domain.route_by_hand(WAITING, ["GA", "CGJ"], later, RULES)
+    assert called(planned) == [("GA", "lead"), ("CGJ", "assist")]
+    assert {spec.schedule.start_at for spec in planned.terms["standard"] if spec.schedule} == {later}
+
+
+@pytest.mark.parametrize(
+    ("departments", "field"), [(["GA", "XYZ"], "departments.1"), (["XF", "GA"], "departments.0"), ([], "departments")]
+)
+def test_a_routing_that_cannot_be_names_what_is_wrong(departments: list[str], field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        domain.route_by_hand(WAITING, departments, MONDAY, with_inactive("XF"))
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("state", ["dispatched", "cancelled"])
+def test_only_a_waiting_whistle_is_routed_by_hand(state: domain.planning.State) -> None:
+    settled = domain.Dispatch(WHISTLE, state, 1, paperwork.facts())
+    with pytest.raises(IllegalTransition, match=state):
+        domain.route_by_hand(settled, ["GA"], MONDAY, RULES)
+
+
+def test_a_withdrawal_is_remembered_also_of_a_whistle_that_is_not_known_yet() -> None:
+    unknown = domain.cancel(domain.Dispatch(WHISTLE, "cancelled"), "重复")
+    assert (unknown.state, unknown.reason, unknown.facts, unknown.tasks) == ("cancelled", "重复", None, ())
+
+
+# -- use cases ------------------------------------------------------------------------------------------------
+
+
+class Office:
+    """dispatch at work on one whistle, without a database."""
+
+    def __init__(self, replica: Replica | None = None) -> None:
+        self.replica = replica or paperwork.replica()
+        self.cases: dict[UUID, Any] = {}
+
+    def sheet(self, now: datetime = MONDAY) -> Sheet:
+        return Sheet("dispatch", now, self.replica, self.cases)
+
+    def hears(self, event: Event[Any], now: datetime = MONDAY) -> Sheet:
+        sheet = self.sheet(now)
+        sheet.cause = event
+        SUBSCRIPTIONS[type(event.data)](sheet, event)
+        self.cases = sheet.cases
+        return sheet
+
+
+def blown(about: WhistleFacts, *departments: str) -> Event[Any]:
+    return paperwork.event(
+        WhistleBlown(whistle_id=WHISTLE, round=1, facts=about, departments=departments), about.blown_at
+    )
+
+
+def withdrawn() -> Event[Any]:
+    return paperwork.event(
+        WhistleWithdrawn(whistle_id=WHISTLE, round=1, reason="重复上报", withdrawn_by="S01"), MONDAY
+    )
+
+
+def only(sheet: Sheet, kind: type[EventData]) -> paperwork.Word:
+    (word,) = sheet.words
+    assert isinstance(word.data, kind)
+    return word
+
+
+def test_a_blown_whistle_is_dispatched_in_one_event_to_everybody_concerned() -> None:
+    sheet = Office().hears(blown(paperwork.facts(), "CGJ", "GA"))
+    word = only(sheet, WhistleDispatched)
+    assert word.to == ("CGJ", "GA")
+    assert sorted(word.awaiting) == ["department.ga", "department.hosted", "escalation"]
+    assert word.data == paperwork.dispatched(paperwork.facts(), ["CGJ", "GA"])
+    (row,) = sheet.rows(tables.dispatch)
+    assert (row["state"], row["dispatched_at"]) == ("dispatched", MONDAY)
+    assert [(task["department"], task["role"]) for task in sheet.rows(tables.task)] == [("CGJ", "lead"), ("GA", "assist")]
+
+
+def test_a_whistle_without_a_route_waits_and_is_dispatched_by_hand() -> None:
+    office = Office()
+    sheet = office.hears(blown(paperwork.facts(category=None)))
+    word = only(sheet, WhistleUnrouted)
+    assert isinstance(word.data, WhistleUnrouted)
+    assert (word.to, word.awaiting) == ((), ("escalation",))
+    assert word.data.clocks == domain.triage_clock(paperwork.facts(category=None), RULES)
+    routing = office.sheet(MONDAY + timedelta(minutes=4))
+    done = commands.route_whistle(routing, WHISTLE, ["XF", "GA", "XF"])
+    assert (done.state, [task.department for task in done.tasks]) == ("dispatched", ["XF", "GA"])
+    assert only(routing, WhistleDispatched).to == ("XF", "GA")
+
+
+def test_a_whistle_nobody_has_heard_of_cannot_be_routed() -> None:
+    office = Office()
+    with pytest.raises(NotFound):
+        commands.route_whistle(office.sheet(), WHISTLE, ["GA"])
+    office.hears(withdrawn())
+    with pytest.raises(NotFound):
+        commands.route_whistle(office.sheet(), WHISTLE, ["GA"])
+
+
+def test_a_withdrawal_cancels_at_every_department_that_was_called() -> None:
+    office = Office()
+    office.hears(blown(paperwork.facts(), "CGJ", "GA"))
+    sheet = office.hears(withdrawn())
+    word = only(sheet, WhistleCancelled)
+    assert (word.to, sorted(word.awaiting)) == (("CGJ", "GA"), ["department.ga", "department.hosted"])
+    (row,) = sheet.rows(tables.dispatch)
+    assert (row["state"], row["reason"]) == ("cancelled", "重复上报")
+
+
+def test_a_withdrawal_that_overtakes_the_whistle_calls_nobody() -> None:
+    """INVARIANT: the tombstone of an early withdrawal is found by the whistle, which calls nobody and has its receipt."""
+    office = Office()
+    first = office.hears(withdrawn())
+    late = office.hears(blown(paperwork.facts()))
+    for sheet in (first, late):
+        word = only(sheet, WhistleCancelled)
+        assert isinstance(word.data, WhistleCancelled)
+        assert (word.data.departments, word.to, word.awaiting) == ((), (), ())
+    assert first.rows(tables.task) == late.rows(tables.task) == []
+
+
+@pytest.mark.parametrize("about", [paperwork.facts(), paperwork.facts(category=None)])
+def test_a_whistle_heard_twice_is_dispatched_once(about: WhistleFacts) -> None:
+    office = Office()
+    office.hears(blown(about))
+    again = office.hears(blown(about), MONDAY + timedelta(minutes=9))
+    assert (again.words, again.written) == ([], [])
+
+
+def test_before_the_first_pack_a_whistle_is_tried_again_later() -> None:
+    with pytest.raises(RetryLater, match="pack"):
+        Office(Replica()).hears(blown(paperwork.facts()))
