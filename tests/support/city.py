@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import aio_pika
@@ -33,7 +32,6 @@ from whistle_shared.auth import create_token
 from whistle_shared.contracts import SINGLE, EventData
 from whistle_shared.db import make_engine
 from whistle_shared.messaging import EVENTS
-from whistle_shared.registry import Registry
 from whistle_shared.runtime import Service
 from whistle_shared.timesource import SettableTime, wall_now
 
@@ -130,10 +128,6 @@ class City(Expects):
         async with dispatch.group.unit() as unit:
             load_pack(unit, pack, dispatch.replica)
 
-    async def loads_folder(self, folder: Path) -> None:
-        """Read a pack from a folder and put it in force."""
-        await self.loads(read_pack(folder))
-
     async def knows_district(self) -> None:
         """Wait until every service holds the newest registry and calendars."""
         await self.settles()
@@ -144,9 +138,9 @@ class City(Expects):
         assert len(set(versions.values())) == 1, versions
 
     @asynccontextmanager
-    async def under(self, registry: Registry) -> AsyncIterator[None]:
-        """Another registry is in force inside the block."""
-        await self.loads(replace(self.pack, registry=registry))
+    async def under(self, **changes: Any) -> AsyncIterator[None]:
+        """The pack is in force with another `registry` or other `calendars` inside the block."""
+        await self.loads(replace(self.pack, **changes))
         await self.knows_district()
         try:
             yield

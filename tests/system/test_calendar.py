@@ -8,6 +8,7 @@ from support.city import City
 from support.clockface import local
 from support.people import Blown
 from support.places import SAMPLE
+from whistle_dispatch.domain import read_pack
 
 
 async def blown_in_december(city: City) -> Blown:
@@ -30,19 +31,18 @@ async def test_a_published_calendar_moves_provisional_due_times_and_says_so(city
     whistle = await blown_in_december(city)
     before = await city.expects_clock(whistle, "resolve", department="ZFJ")
 
-    await city.loads_folder(_with_2027(tmp_path, days_off=["2027-01-01", "2027-01-04", "2027-01-05"]))
-    await city.knows_district()
-    await city.passes(seconds=1)
+    official = read_pack(_with_2027(tmp_path, days_off=["2027-01-01", "2027-01-04", "2027-01-05"])).calendars
+    async with city.under(calendars=official):
+        await city.passes(seconds=1)
+        entries = await city.expects_in_timeline(whistle, "whistle_dispatched", "deadline_recomputed")
+        after = await city.expects_clock(whistle, "resolve", department="ZFJ")
+        task = await city.department("ZFJ").task(whistle)
+        shown = (await city.department("ZFJ").calls("GET", f"/tasks/{task['task_id']}")).json()
 
-    entries = await city.expects_in_timeline(whistle, "whistle_dispatched", "deadline_recomputed")
     moved = next(e["data"] for e in entries if e["event"] == "escalation.deadline_recomputed.v1")
-    after = await city.expects_clock(whistle, "resolve", department="ZFJ")
     assert (after["provisional"], moved["provisional"]) == (False, False)
     assert moved["previous_due_at"] == before["due_at"] and moved["due_at"] == after["due_at"] > before["due_at"]
-    shown = await city.department("ZFJ").calls("GET", f"/tasks/{(await city.department('ZFJ').task(whistle))['task_id']}")
-    assert {c["name"]: c["due_at"] for c in shown.json()["clocks"]}["resolve"] == after["due_at"]
-    await city.loads(city.pack)
-    await city.knows_district()
+    assert {c["name"]: c["due_at"] for c in shown["clocks"]}["resolve"] == after["due_at"]
 
 
 async def test_a_make_up_workday_counts_and_a_holiday_does_not(city: City) -> None:
@@ -59,5 +59,5 @@ def _with_2027(tmp_path: Path, days_off: list[str]) -> Path:
     copytree(SAMPLE, folder)
     (folder / "calendar").mkdir(exist_ok=True)
     days = [{"name": "元旦", "date": day, "isOffDay": True} for day in days_off]
-    (folder / "calendar" / "2027.json").write_text(json.dumps({"year": 2027, "papers": [], "days": days}), "utf-8")
+    (folder / "calendar" / "2027.json").write_text(json.dumps({"year": 2027, "papers": ["https://example.org/2027"], "days": days}), "utf-8")
     return folder

@@ -72,7 +72,7 @@ async def test_a_category_without_a_route_waits_at_the_whistle_office(city: City
     unrouted = tuple(
         c.model_copy(update={"lead": None, "assist": ()}) if c.code == "0701" else c for c in registry.categories
     )
-    async with city.under(registry.model_copy(update={"categories": unrouted})):
+    async with city.under(registry=registry.model_copy(update={"categories": unrouted})):
         whistle = await city.street("S01").blows("0701")
         waiting = await city.whistle_office.dispatch(whistle)
         assert (waiting["state"], waiting["reason"]) == ("awaiting_triage", "sub-category 0701 has no route")
@@ -102,7 +102,7 @@ async def test_a_department_that_closed_meanwhile_is_left_out_and_flagged(city: 
         none = await city.street("S01").blows(departments=["PSGS"])
     registry = city.pack.registry
     closed = tuple(d.model_copy(update={"active": d.code != "PSGS"}) for d in registry.departments)
-    async with city.under(registry.model_copy(update={"departments": closed})):
+    async with city.under(registry=registry.model_copy(update={"departments": closed})):
         await held.arrives()
         await city.expects_tasks(some, ["CGJ"])
         assert (await city.whistle_office.dispatch(some))["flags"] == ["inactive:PSGS"]
@@ -118,7 +118,7 @@ async def test_a_later_policy_touches_only_later_whistles(city: City) -> None:
         p.model_copy(update={"limits": p.limits | {"ack": "1h@natural"}}) if p.kind == "emergency" else p
         for p in registry.policies
     )
-    async with city.under(registry.model_copy(update={"policies": slower})):
+    async with city.under(registry=registry.model_copy(update={"policies": slower})):
         after = await city.street("S01").blows(departments=["CGJ"])
         assert (await city.expects_clock(after, "ack"))["due_at"] == "2026-06-01T02:00:00Z"
         assert (await city.expects_clock(before, "ack"))["due_at"] == "2026-06-01T01:15:00Z"

@@ -80,7 +80,7 @@ async def test_a_repeat_is_answered_as_before_even_when_the_registry_has_changed
     first = await street.tries_to_blow(key="key-1", departments=["CGJ", "PSGS"])
     registry = city.pack.registry
     closed = tuple(d.model_copy(update={"active": d.code != "PSGS"}) for d in registry.departments)
-    async with city.under(registry.model_copy(update={"departments": closed})):
+    async with city.under(registry=registry.model_copy(update={"departments": closed})):
         again = await street.tries_to_blow(key="key-1", departments=["CGJ", "PSGS"])
         refused = await street.tries_to_blow(key="key-2", departments=["CGJ", "PSGS"])
     assert (again.status_code, again.json()) == (201, first.json())

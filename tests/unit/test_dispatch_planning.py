@@ -41,7 +41,7 @@ def table(name: str) -> list[dict[str, str]]:
 
 POLICIES = {(row["kind"], row["urgency"]): row for row in table("policies.csv")}
 CATEGORIES = {row["code"]: row for row in table("categories.csv")}
-PAIRS = sorted(POLICIES)
+PAIRS: list[tuple[Any, Any]] = sorted(POLICIES)
 LIMITS = ("ack", "arrive", "contain", "first_meeting", "plan", "resolve", "restore", "street_verify", "evaluate")
 
 
@@ -113,7 +113,7 @@ def test_a_department_that_is_not_active_is_left_out_and_flagged_and_the_next_le
 def test_a_whistle_that_nobody_follows_from_has_a_reason(
     about: WhistleFacts, wanted: Sequence[str], rules: Rules, reason: str
 ) -> None:
-    """INVARIANT: a whistle is never dropped: it is planned, or it waits at the district whistle office with a reason."""
+    """INVARIANT: a whistle is never dropped: it is planned, or it waits at the whistle office with a reason."""
     assert domain.plan(WHISTLE, 1, about, wanted, MONDAY, rules) == domain.Unrouted(reason)
 
 
@@ -131,7 +131,9 @@ def test_every_plan_has_one_lead_and_each_department_once(
     wanted: list[str], category: str | None, closed: set[str], pair: tuple[Any, Any]
 ) -> None:
     """INVARIANT: one task per department, exactly one of them leading."""
-    planned = domain.plan(WHISTLE, 1, paperwork.facts(*pair, category=category), wanted, MONDAY, with_inactive(*sorted(closed)))
+    planned = domain.plan(
+        WHISTLE, 1, paperwork.facts(*pair, category=category), wanted, MONDAY, with_inactive(*sorted(closed))
+    )
     if isinstance(planned, domain.Unrouted):
         assert planned.reason
         return
@@ -320,9 +322,7 @@ def blown(about: WhistleFacts, *departments: str) -> Event[Any]:
 
 
 def withdrawn() -> Event[Any]:
-    return paperwork.event(
-        WhistleWithdrawn(whistle_id=WHISTLE, round=1, reason="重复上报", withdrawn_by="S01"), MONDAY
-    )
+    return paperwork.event(WhistleWithdrawn(whistle_id=WHISTLE, round=1, reason="重复上报", withdrawn_by="S01"), MONDAY)
 
 
 def only(sheet: Sheet, kind: type[EventData]) -> paperwork.Word:
@@ -339,7 +339,10 @@ def test_a_blown_whistle_is_dispatched_in_one_event_to_everybody_concerned() -> 
     assert word.data == paperwork.dispatched(paperwork.facts(), ["CGJ", "GA"])
     (row,) = sheet.rows(tables.dispatch)
     assert (row["state"], row["dispatched_at"]) == ("dispatched", MONDAY)
-    assert [(task["department"], task["role"]) for task in sheet.rows(tables.task)] == [("CGJ", "lead"), ("GA", "assist")]
+    assert [(task["department"], task["role"]) for task in sheet.rows(tables.task)] == [
+        ("CGJ", "lead"),
+        ("GA", "assist"),
+    ]
 
 
 def test_a_whistle_without_a_route_waits_and_is_dispatched_by_hand() -> None:
@@ -375,7 +378,7 @@ def test_a_withdrawal_cancels_at_every_department_that_was_called() -> None:
 
 
 def test_a_withdrawal_that_overtakes_the_whistle_calls_nobody() -> None:
-    """INVARIANT: the tombstone of an early withdrawal is found by the whistle, which calls nobody and has its receipt."""
+    """INVARIANT: the whistle finds the tombstone of an early withdrawal, calls nobody and has its receipt."""
     office = Office()
     first = office.hears(withdrawn())
     late = office.hears(blown(paperwork.facts()))

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -94,7 +95,9 @@ TRACES = st.none() | st.just(f"00-{'ab' * 16}-{'cd' * 8}-01")
 
 def events(model: type[EventData]) -> st.SearchStrategy[Event[Any]]:
     producer = model.key.partition(".")[0]
-    instances = st.sampled_from(["department.hosted", "department.ga"]) if producer == "department" else st.just(producer)
+    instances = (
+        st.sampled_from(["department.hosted", "department.ga"]) if producer == "department" else st.just(producer)
+    )
     return st.builds(
         Event,
         id=st.uuids(),
@@ -238,12 +241,13 @@ def test_whatever_it_is_it_is_an_event_or_malformed(envelope: dict[str, Any]) ->
 
 
 @settings(max_examples=200, deadline=None, database=None)
-@given(attribute=st.sampled_from([name for name, _ in MALFORMED]), value=JSON | st.floats(allow_nan=False, allow_infinity=False))
+@given(
+    attribute=st.sampled_from([name for name, _ in MALFORMED]),
+    value=JSON | st.floats(allow_nan=False, allow_infinity=False),
+)
 def test_one_strange_attribute_is_taken_or_malformed(attribute: str, value: object) -> None:
-    try:
+    with suppress(Malformed):
         assert isinstance(decode({**raw(), attribute: value}), Event)
-    except Malformed as fault:
-        assert str(fault)
 
 
 def test_unknown_fields_are_ignored_at_every_depth() -> None:
@@ -321,7 +325,9 @@ def test_a_type_or_a_version_that_this_build_does_not_know_is_unknown(key: str) 
 def test_every_text_of_the_contracts_refuses_what_a_database_cannot_keep() -> None:
     """A text field is `Text` or bounded; NUL and text without a visible character are refused in all of them."""
     for alias in (words.Text, words.Title, words.ShortText, words.LongText):
-        model = type("Note", (words.Frozen,), {"__annotations__": {"text": Annotated[alias, "as the contracts use it"]}})
+        model = type(
+            "Note", (words.Frozen,), {"__annotations__": {"text": Annotated[alias, "as the contracts use it"]}}
+        )
         for wrong in ("a\0b", "\u200b", "  "):
             with pytest.raises(ValidationError):
                 model(text=wrong)

@@ -14,12 +14,13 @@ from support.clockface import MONDAY
 from support.paperwork import WHISTLE
 from whistle_escalation import domain
 from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec, LadderStep
+from whistle_shared.contracts.vocabulary import ClockStatus, EscalationStatus, RungForm
 
 TASK = uuid5(WHISTLE, "task")
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 ROLES = ("deputy_head", "department_head", "whistle_office", "inspection_office", "district_leaders")
-FORMS: tuple[domain.RungForm, ...] = ("reminder", "letter", "red_light", "supervision", "interview")
+FORMS: tuple[RungForm, ...] = ("reminder", "letter", "red_light", "supervision", "interview")
 
 
 def ladder(rungs: Sequence[int]) -> tuple[LadderStep, ...]:
@@ -175,7 +176,7 @@ def test_met_or_late_is_decided_by_the_time_of_the_fact(minutes: float, status: 
 
 @pytest.mark.parametrize("end", [domain.stop, domain.cancel])
 @pytest.mark.parametrize("status", ["met", "met_late", "cancelled", "voided"])
-def test_a_clock_that_has_ended_stays_as_it_ended(end: object, status: domain.ClockStatus) -> None:
+def test_a_clock_that_has_ended_stays_as_it_ended(end: object, status: ClockStatus) -> None:
     ended = replace(CLOCK, status=status, stopped_at=MONDAY, next_at=None)
     assert domain.stop(ended, MONDAY + HOUR) == ended
     assert domain.cancel(ended, MONDAY + HOUR) == ended
@@ -220,7 +221,9 @@ def test_a_calendar_does_not_wake_a_clock_that_has_ended(end: object) -> None:
 def test_the_same_clock_and_the_same_rung_have_the_same_id() -> None:
     """INVARIANT: a re-run cannot mint a second clock or escalation (EVENTS.md R4)."""
     assert started(SPEC, SCHEDULE).clock_id == domain.clock_id(TASK, "ack")
-    ids = {domain.clock_id(owner, name, cycle) for owner in (TASK, WHISTLE) for name in ("ack", "plan") for cycle in (1, 2)}
+    ids = {
+        domain.clock_id(owner, name, cycle) for owner in (TASK, WHISTLE) for name in ("ack", "plan") for cycle in (1, 2)
+    }
     assert len(ids) == 8
     rungs = {domain.escalation_id(clock, rung) for clock in ids for rung in range(1, 6)}
     assert len(rungs) == 40
@@ -236,7 +239,13 @@ def test_a_clock_belongs_to_its_task_or_else_to_the_whistle() -> None:
 
 def test_the_first_stamp_of_a_step_counts_and_steps_come_in_order() -> None:
     task = domain.Task(TASK, "CGJ")
-    for step, minutes in (("submitted", 50), ("acknowledged", 9), ("acknowledged", 5), ("arrived", 20), ("arrived", 30)):
+    for step, minutes in (
+        ("submitted", 50),
+        ("acknowledged", 9),
+        ("acknowledged", 5),
+        ("arrived", 20),
+        ("arrived", 30),
+    ):
         task = domain.with_step(task, step, MONDAY + minutes * MINUTE)  # type: ignore[arg-type]
     assert [(step, (at - MONDAY) / MINUTE) for step, at in domain.stamps(task)] == [
         ("acknowledged", 5),
@@ -246,11 +255,16 @@ def test_the_first_stamp_of_a_step_counts_and_steps_come_in_order() -> None:
 
 
 def test_open_escalations_are_those_of_the_clock_in_the_order_of_rungs() -> None:
-    def rung(n: int, clock: UUID, status: domain.EscalationStatus = "open") -> domain.Escalation:
+    def rung(n: int, clock: UUID, status: EscalationStatus = "open") -> domain.Escalation:
         return domain.Escalation(domain.escalation_id(clock, n), clock, n, status)
 
     other = domain.clock_id(TASK, "resolve")
-    all_of_them = [rung(3, CLOCK.clock_id), rung(1, other), rung(2, CLOCK.clock_id, "withdrawn"), rung(1, CLOCK.clock_id)]
+    all_of_them = [
+        rung(3, CLOCK.clock_id),
+        rung(1, other),
+        rung(2, CLOCK.clock_id, "withdrawn"),
+        rung(1, CLOCK.clock_id),
+    ]
     matter = domain.Matter(WHISTLE, escalations={e.escalation_id: e for e in all_of_them})
     assert [e.rung for e in matter.open_on(CLOCK.clock_id)] == [1, 3]
 
@@ -319,7 +333,9 @@ class ClockMachine(RuleBasedStateMachine):
         assert self.clock.next_at is None or self.clock.next_at > until, "a look settles what was due by then"
 
     def is_the_latest_warning(self, percent: int, at: datetime, until: datetime) -> None:
-        passed = [p for p, instant in zip(self.spec.warn_percent, self.schedule.warn_at, strict=True) if instant <= until]
+        passed = [
+            p for p, instant in zip(self.spec.warn_percent, self.schedule.warn_at, strict=True) if instant <= until
+        ]
         assert percent == passed[-1], "of missed warnings only the latest is sent"
         assert at <= until
         assert percent not in self.warned, "each warning fires at most once"
@@ -387,7 +403,7 @@ class ClockMachine(RuleBasedStateMachine):
         return left
 
     def teardown(self) -> None:
-        """Whatever happened: looked at often enough, a clock that still runs says all that is left, and then nothing."""
+        """Looked at often enough, a clock that still runs says all that is left, and then nothing."""
         if not hasattr(self, "clock") or self.clock.status != "running":
             return
         looks = 0

@@ -98,7 +98,7 @@ def test_one_more_step_of_a_task_never_takes_a_whistle_back(data: st.DataObject,
     names = [f"D{n}" for n in range(len(ends))]
     steps = [(name, end[: taken + 1]) for name, end in zip(names, ends, strict=True) for taken in range(len(end))]
     moves = data.draw(st.permutations(steps))
-    now = {name: "" for name in names}
+    now = dict.fromkeys(names, "")
     seen: list[domain.State] = ["blown"]
     for name, reached in moves:
         now[name] = max(now[name], reached, key=len)

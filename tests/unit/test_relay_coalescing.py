@@ -1,9 +1,11 @@
 """Events on their way out: which of them share a message, and what that message looks like."""
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import cast
 from uuid import UUID, uuid4
 
+from aio_pika import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +67,7 @@ def test_no_message_is_empty_or_larger_than_its_limits(events: list[Outgoing]) -
 def test_no_two_neighbours_would_have_fitted_together(events: list[Outgoing]) -> None:
     """Messages are not split without need: a part and the first event of the next one break a limit."""
     messages = coalesced(events)
-    for (key, to, part), (next_key, next_to, following) in zip(messages, messages[1:], strict=False):
+    for (key, to, part), (next_key, next_to, following) in pairwise(messages):
         if (key, to) == (next_key, next_to):
             size = sum(len(event.body) for event in (*part, following[0]))
             assert len(part) == MOST_EVENTS or size > MOST_BYTES
@@ -79,7 +81,7 @@ def test_the_fifty_first_event_begins_a_second_message() -> None:
     assert [len(part) for _, _, part in coalesced([outgoing() for _ in range(101)])] == [50, 50, 1]
 
 
-def message(to: tuple[str, ...], count: int) -> tuple[insides.aio_pika.Message, list[Outgoing]]:
+def message(to: tuple[str, ...], count: int) -> tuple[Message, list[Outgoing]]:
     data = WhistleWithdrawn(whistle_id=paperwork.WHISTLE, round=1, reason="重复", withdrawn_by="S01")
     events = [paperwork.event(data, MONDAY) for _ in range(count)]
     part = [Outgoing(event.id, event.key, to, encode(event)) for event in events]

@@ -36,7 +36,7 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wall = WALL
         self.steady = 1000.0
-        self.handled: datetime | None | Exception = WALL
+        self.handled: datetime | Exception | None = WALL
         monkeypatch.setattr(timer, "wall_now", lambda: self.wall)
         monkeypatch.setattr(timer, "monotonic", lambda: self.steady)
         self.timer = Timer(self.no_fire, self.caught_up_to, AffineTime(MONDAY, WALL, RATE), GRACE)
@@ -158,9 +158,7 @@ def test_a_clock_that_is_put_right_slowly_is_believed(machine: Machine) -> None:
 # -- the loop -------------------------------------------------------------------------------------------------
 
 
-def fires(
-    monkeypatch: pytest.MonkeyPatch, fire: Callable[[Horizon], Awaitable[int]], *unknown: None
-) -> list[float]:
+def fires(monkeypatch: pytest.MonkeyPatch, fire: Callable[[Horizon], Awaitable[int]], *unknown: None) -> list[float]:
     """Run the loop until `fire` ends it with a LookupError; returns the pauses it made. The queue is drained, but only
     after as many looks as there are `unknown`."""
     looks: list[datetime | None] = [*unknown]

@@ -16,7 +16,7 @@ from whistle_shared.web import Session, find_session
 
 _c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.event_log.c
 _about = cast(_l.data["whistle_id"].astext, Uuid)
-_WORST, _NEXT, _FEED, _LOOK_BACK = 4, 14, 30, 20_000
+_WORST, _NEXT, _FEED, _LOOK_BACK = 3, 14, 30, 20_000
 # Receipts and the registry's parts are of no interest to a reader of the feed.
 _UNTOLD = (
     "department.tasks_received.v1",

@@ -49,7 +49,7 @@ async def _load_whistles(unit: Unit, ids: list[UUID]) -> None:
         select(w.whistle_id, w.number, w.street, w.round, w.routing, w.withdrawn_at).where(among(w.whistle_id, ids))
     )
     for row in found:
-        unit.cases[row.whistle_id] = domain.Whistle(**row._mapping, tasks=tasks.get(row.whistle_id, {}))
+        unit.cases[row.whistle_id] = domain.Whistle(**row._asdict(), tasks=tasks.get(row.whistle_id, {}))
 
 
 def to_task(row: Any) -> domain.Task:

@@ -22,7 +22,7 @@ BATCH = "application/cloudevents-batch+json"
 _SOURCE = "/whistle/"
 _instant = TypeAdapter(AwareDatetime)
 
-D = TypeVar("D", bound=EventData, covariant=True)
+D_co = TypeVar("D_co", bound=EventData, covariant=True)
 
 
 class Malformed(Exception):
@@ -30,7 +30,7 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Event(Generic[D]):
+class Event(Generic[D_co]):
     """One event as its consumer sees it. `producer` is `intake`, `dispatch`, `department.<instance>` or `escalation`.
 
     `sender` is the broker user that published it, checked by the broker. `clock_suspect`: the producer's `time` was
@@ -41,7 +41,7 @@ class Event(Generic[D]):
     producer: str
     subject: str
     time: datetime
-    data: D
+    data: D_co
     correlation_id: UUID
     causation_id: UUID | None = None
     cause_time: datetime | None = None

@@ -14,10 +14,10 @@ from whistle_shared.db.unit import Unit
 __all__ = [
     "Answer",
     "Group",
+    "Idempotency",
     "KeyReused",
     "Outbox",
     "Outgoing",
-    "Idempotency",
     "Unit",
     "Work",
     "among",

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from random import uniform
 from uuid import UUID
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 import structlog
 from sqlalchemy import ARRAY, Column, ColumnElement, Uuid, any_, cast, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine

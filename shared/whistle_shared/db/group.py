@@ -100,7 +100,7 @@ class Group:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST))]
             try:
                 outcomes = await self.run([work for work, _ in batch])
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whoever asked is told
                 outcomes = [error] * len(batch)
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():

@@ -82,7 +82,8 @@ class Consumer:
         self._arrived = asyncio.Event()
         self._broken = asyncio.Event()
         self._channel: AbstractChannel | None = None
-        self._busy = False
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
         self._stopping = False
         self._handled_up_to: datetime | None = None
 
@@ -125,18 +126,17 @@ class Consumer:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            self._busy = True
+            self._at_rest.clear()
             try:
                 await self._handle(self._take())
             finally:
-                self._busy = False
+                self._at_rest.set()
 
     async def stop(self) -> None:
         """Finish the batch in hand, take no other. What was delivered and not handled returns to the queue."""
         self._stopping = True
         self._break()
-        while self._busy:
-            await asyncio.sleep(0.01)
+        await self._at_rest.wait()
 
     async def _enqueue(self, message: AbstractIncomingMessage) -> None:
         self._buffer.append(message)
@@ -251,7 +251,7 @@ class Consumer:
         return asked if not waiting and self._idle() else self._handled_up_to
 
     def _idle(self) -> bool:
-        return not self._busy and not self._buffer
+        return self._at_rest.is_set() and not self._buffer
 
 
 def _call(handler: Handler, event: Event[EventData], unit: Unit) -> None:

@@ -86,5 +86,5 @@ async def close_quietly(connection: AbstractConnection) -> None:
     """Close what may be broken already."""
     try:
         await asyncio.wait_for(connection.close(), 2)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is being thrown away
         log.debug("broker.close_failed", error=str(error)[:200])

@@ -41,6 +41,7 @@ class Relay:
         """Events that are committed. Beyond a backlog of 20,000 they are left to the poll."""
         if events and len(self._fresh) < _BACKLOG and self._publisher.ready.is_set():
             self._fresh.extend(events)
+            self._idle.clear()
             self._wake.set()
 
     async def run(self, group: Group) -> None:
@@ -51,8 +52,7 @@ class Relay:
 
     async def drained(self) -> None:
         """Wait until everything handed over has been published or given up to the poll."""
-        while self._fresh or not self._idle.is_set():
-            await asyncio.sleep(0.01)
+        await self._idle.wait()
 
     async def _run_fresh(self, group: Group) -> None:
         while True:
@@ -60,7 +60,6 @@ class Relay:
                 self._idle.set()
                 await self._wake.wait()
             self._wake.clear()
-            self._idle.clear()
             taken = [self._fresh.popleft() for _ in range(min(len(self._fresh), _WINDOW))]
             if taken:
                 group.outbox.confirmed(await self._publish(taken))

@@ -1,8 +1,8 @@
 """Metrics in the Prometheus text format, one registry per service so that several can live in one process."""
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client import Counter as Counter
-from prometheus_client import Gauge as Gauge
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+__all__ = ["Gauge", "metrics_text"]
 
 
 def metrics_text(registry: CollectorRegistry) -> bytes:

@@ -74,11 +74,11 @@ def _split(days: Iterable[tuple[str, bool]]) -> tuple[frozenset[date], frozenset
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{value!r} must be true or false")
+        raise ValueError(f"{value!r} must be true or false")  # noqa: TRY004 - one kind of error for bad data
     return value
 
 
 def _year(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"year {value!r} must be a whole number")
+        raise ValueError(f"year {value!r} must be a whole number")  # noqa: TRY004 - one kind of error for bad data
     return value

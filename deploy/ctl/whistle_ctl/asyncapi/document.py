@@ -51,6 +51,8 @@ def document() -> Document:
             "securitySchemes": {
                 "user": {"type": "userPassword", "description": "One broker user per service or department instance."}
             },
+            "channelBindings": {"events": {"amqp": _EXCHANGE}},
+            "operationBindings": {"send": {"amqp": _SENDING}, "receive": {"amqp": _RECEIVING}},
         },
     }
 
@@ -65,9 +67,13 @@ _SERVER: Document = {
 }
 
 
-def _bindings() -> Document:
-    exchange = {"name": EVENTS, "type": "topic", "durable": True, "autoDelete": False, "vhost": "whistle"}
-    return {"amqp": {"is": "routingKey", "exchange": exchange, "bindingVersion": _BINDING}}
+_EXCHANGE: Document = {
+    "is": "routingKey",
+    "exchange": {"name": EVENTS, "type": "topic", "durable": True, "autoDelete": False, "vhost": "whistle"},
+    "bindingVersion": _BINDING,
+}
+_SENDING: Document = {"deliveryMode": 2, "mandatory": True, "bindingVersion": _BINDING}
+_RECEIVING: Document = {"ack": True, "bindingVersion": _BINDING}
 
 
 def _channel(entry: Entry) -> Document:
@@ -77,7 +83,7 @@ def _channel(entry: Entry) -> Document:
         "description": entry.when,
         "messages": {entry.key: {"$ref": f"#/components/messages/{entry.key}"}},
         "tags": [{"name": entry.producer}],
-        "bindings": _bindings(),
+        "bindings": {"$ref": "#/components/channelBindings/events"},
     }
 
 
@@ -89,7 +95,7 @@ def _addressed_channel(addressed: list[Entry]) -> Document:
         "parameters": {"department": {"description": "A department's code.", "examples": ["CGJ", "GA"]}},
         "messages": {entry.key: {"$ref": f"#/components/messages/{entry.key}"} for entry in addressed},
         "tags": [{"name": "department"}],
-        "bindings": _bindings(),
+        "bindings": {"$ref": "#/components/channelBindings/events"},
     }
 
 
@@ -113,27 +119,21 @@ def _message(entry: Entry) -> Document:
 
 
 def _operations(entry: Entry) -> Iterator[tuple[str, Document]]:
-    sending = {"deliveryMode": 2, "mandatory": True, "bindingVersion": _BINDING}
-    yield (
-        f"{entry.producer}.sends.{entry.key}",
-        {**_operation(entry, "send", entry.producer, entry.key), "bindings": {"amqp": sending}},
-    )
-    receiving = {"ack": True, "bindingVersion": _BINDING}
+    yield f"{entry.producer}.sends.{entry.key}", _operation(entry, "send", entry.producer, entry.key)
     for consumer in entry.consumers:
         channel = _ADDRESSED if entry.addressed and consumer == "department" else entry.key
-        received = _operation(entry, "receive", consumer, channel)
-        yield f"{consumer}.receives.{entry.key}", {**received, "bindings": {"amqp": receiving}}
+        yield f"{consumer}.receives.{entry.key}", _operation(entry, "receive", consumer, channel)
 
 
 def _operation(entry: Entry, action: str, service: str, channel: str) -> Document:
     queue = queue_of("department.<instance>" if service == "department" else service)
-    summary = f"{service} says it" if action == "send" else f"{service} hears it in the queue `{queue}`"
     return {
         "action": action,
         "channel": {"$ref": f"#/channels/{channel}"},
-        "summary": summary,
+        "summary": f"{service} says it" if action == "send" else f"{service} hears it in the queue `{queue}`",
         "messages": [{"$ref": f"#/channels/{channel}/messages/{entry.key}"}],
         "tags": [{"name": service}],
+        "bindings": {"$ref": f"#/components/operationBindings/{action}"},
     }
 
 

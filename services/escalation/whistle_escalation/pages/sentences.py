@@ -16,10 +16,10 @@ _ARRIVED = {
     "meeting": mark("%(department)s到会报到（%(person)s）：%(title)s"),
 }
 _WITHDRAWN = {
-    "met in time": mark("%(rung)s已撤销，%(who)s其实按时完成了%(clock)s：%(title)s"),
+    "met in time": mark("%(rung)s已撤销，%(who)s实际已按时%(clock)s：%(title)s"),
     "cancelled": mark("%(rung)s已撤销，哨单已撤回：%(title)s"),
 }
-_OTHERWISE_WITHDRAWN = mark("%(rung)s已撤销，%(who)s的%(clock)s时限另有安排：%(title)s")
+_OTHERWISE_WITHDRAWN = mark("%(rung)s已撤销，%(who)s的%(clock)s时限已调整：%(title)s")
 
 Sentence = Callable[[Words, Mapping[str, Any], dict[str, str]], str]
 
@@ -60,9 +60,7 @@ def _dispatched(words: Words, data: Mapping[str, Any], about: dict[str, str]) ->
     tasks = data["tasks"]
     lead = next((words.department(task["department"]) for task in tasks if task["role"] == "lead"), "")
     n = len(tasks)
-    text = words.ngettext(
-        "已派 %(n)s 个部门，%(lead)s主办：%(title)s", "已派 %(n)s 个部门，%(lead)s主办：%(title)s", n
-    )
+    text = words.ngettext("已派 %(n)s 个部门，%(lead)s主办：%(title)s", "已派 %(n)s 个部门，%(lead)s主办：%(title)s", n)
     return text % {**about, "n": n, "lead": lead}
 
 
@@ -81,7 +79,8 @@ def _acknowledged(words: Words, data: Mapping[str, Any], about: dict[str, str]) 
 
 
 def _arrived(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> str:
-    return words.gettext(_ARRIVED[data["mode"]]) % {**about, "person": _short(data["person"])}
+    text = _ARRIVED[data["mode"]]
+    return words.gettext(text) % {**about, "person": _short(data["person"])}
 
 
 def _progress(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> str:
@@ -103,16 +102,17 @@ def _breached(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> s
 
 
 def _raised(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> str:
-    text = words.gettext("%(who)s%(clock)s超时，升至 %(rung)s，已告%(role)s：%(title)s")
+    text = words.gettext("%(who)s%(clock)s超时，升至 %(rung)s，已报告%(role)s：%(title)s")
     return text % {**about, "role": words.role(data["role"])}
 
 
 def _escalation_withdrawn(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> str:
-    return words.gettext(_WITHDRAWN.get(data["reason"], _OTHERWISE_WITHDRAWN)) % about
+    text = _WITHDRAWN.get(data["reason"], _OTHERWISE_WITHDRAWN)
+    return words.gettext(text) % about
 
 
 def _resolved(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> str:
-    return words.gettext("%(rung)s结束，%(who)s迟到完成%(clock)s：%(title)s") % about
+    return words.gettext("%(rung)s结束，%(who)s已%(clock)s（超时）：%(title)s") % about
 
 
 def _seen(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> str:

@@ -179,4 +179,3 @@ def upgrade() -> None:
     for statement in _SCHEMA.split(";"):
         if statement.strip():
             op.execute(statement)
-
