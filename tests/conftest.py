@@ -16,6 +16,7 @@
   `city.call(service, method, path, role=…, scope=…)` is any request with a fitting token; `city.client(service)` the
   bare door; `city.without("escalation")` a service that is down for a while; `city.settles()` the moment when nothing
   is under way; `city.broker` the administrator's view of queues and parking.
+- `door` (per test): the same city, not cleaned, for tests that only knock and are refused.
 - `workshop` (per test; `support.workshop.Workshop`): the shared mechanisms alone, two toy services with handlers of
   the test's own, in a vhost and databases apart from the city's.
 
@@ -64,6 +65,12 @@ async def standing_city(infrastructure: Infrastructure) -> AsyncIterator[City]:
 async def city(standing_city: City) -> City:
     """The city at the start of a story."""
     await standing_city.clean()
+    return standing_city
+
+
+@pytest_asyncio.fixture
+async def door(standing_city: City) -> City:
+    """The city as it stands, not cleaned: for requests that are refused or only look."""
     return standing_city
 
 

@@ -58,9 +58,9 @@ UNREADABLE: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-async def test_what_cannot_be_read_is_refused(city: City, name: str) -> None:
+async def test_what_cannot_be_read_is_refused(door: City, name: str) -> None:
     content, status = UNREADABLE[name]
-    refused(await raise_raw(city, content), status)
+    refused(await raise_raw(door, content), status)
 
 
 FIELDS: dict[str, tuple[Body, str]] = {
@@ -90,17 +90,17 @@ FIELDS: dict[str, tuple[Body, str]] = {
 
 
 @pytest.mark.parametrize("name", FIELDS)
-async def test_a_field_that_is_wrong_is_named(city: City, name: str) -> None:
+async def test_a_field_that_is_wrong_is_named(door: City, name: str) -> None:
     changes, field = FIELDS[name]
-    problem = refused(await raise_raw(city, body(city, **changes)), 422)
+    problem = refused(await raise_raw(door, body(door, **changes)), 422)
     assert field in [error["field"] for error in problem["errors"]], problem
 
 
 @pytest.mark.parametrize("field", ["kind", "urgency", "street", "title", "description", "place", "beyond_power_reason"])
-async def test_a_field_that_is_missing_is_named(city: City, field: str) -> None:
-    said = city.street("S01").says()
+async def test_a_field_that_is_missing_is_named(door: City, field: str) -> None:
+    said = door.street("S01").says()
     said.pop(field)
-    problem = refused(await raise_raw(city, orjson.dumps(said)), 422)
+    problem = refused(await raise_raw(door, orjson.dumps(said)), 422)
     assert [error["field"] for error in problem["errors"]] == [field]
 
 
@@ -110,10 +110,10 @@ async def test_of_a_key_said_twice_the_last_one_counts(city: City) -> None:
     assert (await raise_raw(city, said)).json()["facts"]["title"] == "last"
 
 
-async def test_a_body_over_the_limit_is_refused_whether_or_not_it_is_announced(city: City) -> None:
+async def test_a_body_over_the_limit_is_refused_whether_or_not_it_is_announced(door: City) -> None:
     """Row 10."""
-    large = body(city, description="x" * 300_000)
-    refused(await raise_raw(city, large), 413)
+    large = body(door, description="x" * 300_000)
+    refused(await raise_raw(door, large), 413)
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -122,13 +122,13 @@ async def test_a_body_over_the_limit_is_refused_whether_or_not_it_is_announced(c
             sent += 1
             yield b" " * 16_384
 
-    refused(await raise_raw(city, endless()), 413)
+    refused(await raise_raw(door, endless()), 413)
     assert sent >= 17
 
 
 @pytest.mark.parametrize("announced", ["-1", "1e3", "99999999999999999999", "abc"])
-async def test_a_nonsensical_length_is_refused(city: City, announced: str) -> None:
-    refused(await raise_raw(city, body(city), content_length=announced), 400, 413)
+async def test_a_nonsensical_length_is_refused(door: City, announced: str) -> None:
+    refused(await raise_raw(door, body(door), content_length=announced), 400, 413)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ async def test_a_nonsensical_length_is_refused(city: City, announced: str) -> No
     ],
     ids=str,
 )
-async def test_another_content_type_is_refused(city: City, headers: dict[str, str]) -> None:
+async def test_another_content_type_is_refused(door: City, headers: dict[str, str]) -> None:
     """Row 11."""
-    refused(await raise_raw(city, body(city), **headers), 415)
+    refused(await raise_raw(door, body(door), **headers), 415)
 
 
 @pytest.mark.parametrize(
@@ -219,12 +219,12 @@ KEYS: list[Callable[[dict[str, bytes]], None]] = [
 
 
 @pytest.mark.parametrize("change", range(len(KEYS)))
-async def test_a_key_that_is_none_is_refused(city: City, change: int) -> None:
+async def test_a_key_that_is_none_is_refused(door: City, change: int) -> None:
     """Row 26."""
     headers = {"content-type": b"application/json", "idempotency-key": b"k"}
     KEYS[change](headers)
-    answer = await city.call(
-        "intake", "POST", "/api/v1/whistles", role="street", scope="S01", content=body(city), headers=headers
+    answer = await door.call(
+        "intake", "POST", "/api/v1/whistles", role="street", scope="S01", content=body(door), headers=headers
     )
     problem = refused(answer, 400)
     assert [error["field"] for error in problem["errors"]] == ["Idempotency-Key"]
@@ -262,19 +262,19 @@ QUERIES = ["limit=-1", "limit=0", "limit=1000000000", "limit=ten", "cursor=forge
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query[:16])
 @pytest.mark.parametrize(("producer", "path"), LISTS)
-async def test_a_page_that_cannot_be_is_refused(city: City, producer: str, path: str, query: str) -> None:
+async def test_a_page_that_cannot_be_is_refused(door: City, producer: str, path: str, query: str) -> None:
     """Row 39."""
     role = {"role": "department", "scope": "CGJ"} if producer.startswith("department") else {}
-    refused(await city.call(producer, "GET", f"/api/v1{path}?{query}", **role), 422)
+    refused(await door.call(producer, "GET", f"/api/v1{path}?{query}", **role), 422)
 
 
 @pytest.mark.parametrize(("producer", "path"), [*LISTS, ("escalation", "/clocks")])
 @pytest.mark.parametrize("query", ["state=nonsense", "status=%00", "department=%00", "whistle_id=1", "rung=0", "name=x"])
 async def test_an_odd_filter_is_ignored_or_refused_but_never_fails(
-    city: City, producer: str, path: str, query: str
+    door: City, producer: str, path: str, query: str
 ) -> None:
     role = {"role": "department", "scope": "CGJ"} if producer.startswith("department") else {}
-    answer = await city.call(producer, "GET", f"/api/v1{path}?{query}", **role)
+    answer = await door.call(producer, "GET", f"/api/v1{path}?{query}", **role)
     assert answer.status_code in (200, 422), answer.text
 
 
@@ -297,15 +297,15 @@ async def test_pages_follow_one_another_without_gaps_or_repeats(city: City) -> N
     ("method", "path", "status"),
     [("GET", "/api/v1/nothing", 404), ("PATCH", "/api/v1/whistles", 405), ("GET", "/api/v1/whistles/%00", 422)],
 )
-async def test_a_path_that_is_none_is_a_problem_document_too(city: City, method: str, path: str, status: int) -> None:
-    refused_answer = await city.call("intake", method, path)
+async def test_a_path_that_is_none_is_a_problem_document_too(door: City, method: str, path: str, status: int) -> None:
+    refused_answer = await door.call("intake", method, path)
     assert refused_answer.status_code == status
     assert refused_answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("producer", ["intake", "dispatch", "department.hosted", "department.ga", "escalation"])
-async def test_every_service_answers_its_probes_and_describes_itself(city: City, producer: str) -> None:
-    client = city.client(producer)
+async def test_every_service_answers_its_probes_and_describes_itself(door: City, producer: str) -> None:
+    client = door.client(producer)
     for path in ("/livez", "/readyz", "/metrics", "/openapi.json", "/docs"):
         answer = await client.get(path)
         assert answer.status_code == 200, (path, answer.text)

@@ -294,7 +294,8 @@ async def _counted(service: Service, running: list[str]) -> tuple[int, int, int]
 
 
 async def _empty_tables(service: Service) -> None:
+    """One statement for all tables: a `with` of as many deletes."""
     async with service.engine.begin() as connection:
         found = await connection.execute(text("select tablename from pg_tables where schemaname = 'public'"))
-        for table in sorted(name for (name,) in found if name not in _KEPT):
-            await connection.execute(text(f'delete from "{table}"'))
+        deletes = [f'd{n} as (delete from "{name}")' for n, (name,) in enumerate(found) if name not in _KEPT]
+        await connection.execute(text(f"with {', '.join(deletes)} select 1"))

@@ -149,9 +149,13 @@ class Workshop:
         """A toy service at work: connected, with `handlers` for what it hears."""
         service = self.build(name, handlers, **more)
         await service.start()
-        self._running.append(service)
+        self.adopt(service)
         await until(_connected(service), f"{name} to be connected")
         return service
+
+    def adopt(self, service: Service) -> None:
+        """See to it that a service is stopped at the end of the test."""
+        self._running.append(service)
 
     async def stop(self, service: Service) -> None:
         """Stop one service in good order."""

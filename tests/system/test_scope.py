@@ -92,17 +92,17 @@ async def test_a_role_may_not_do_what_is_anothers(
 
 @pytest.mark.parametrize("producer", ["intake", "dispatch", "department.hosted", "department.ga", "escalation"])
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer nonsense", "Basic YTpi", "Bearer " + "x" * 5000, "Bearer 吹"])
-async def test_without_a_token_nothing_is_shown(city: City, producer: str, header: str | None) -> None:
+async def test_without_a_token_nothing_is_shown(door: City, producer: str, header: str | None) -> None:
     paths = {"intake": "/whistles", "dispatch": "/dispatches", "escalation": "/clocks"}
     path = "/api/v1" + paths.get(producer, "/tasks")
     headers = {} if header is None else {"authorization": header.encode()}
-    answer = await city.client(producer).get(path, headers=headers)
+    answer = await door.client(producer).get(path, headers=headers)
     assert (answer.status_code, answer.headers.get("www-authenticate")) == (401, "Bearer")
 
 
-async def test_a_token_of_one_service_opens_no_other(city: City) -> None:
-    token = await city.token("intake", "district", "*")
-    answer = await city.client("dispatch").get("/api/v1/dispatches", headers={"authorization": f"Bearer {token}"})
+async def test_a_token_of_one_service_opens_no_other(door: City) -> None:
+    token = await door.token("intake", "district", "*")
+    answer = await door.client("dispatch").get("/api/v1/dispatches", headers={"authorization": f"Bearer {token}"})
     assert answer.status_code == 401
 
 

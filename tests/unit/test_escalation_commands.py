@@ -1,177 +1,51 @@
-"""escalation's use cases as its handlers run them, with a Unit that only collects: clocks, ladders, receipts, order."""
+"""escalation's use cases as its handlers run them, with a Unit that only collects: clocks, ladders, the record."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from support import paperwork
 from support.clockface import MONDAY
-from support.paperwork import WHISTLE, Sheet
-from whistle_escalation import commands, domain, store, tables
+from support.desk import (
+    CALL,
+    FACTS,
+    FIVE,
+    KEY_CALL,
+    TASKS,
+    Desk,
+    armed,
+    blown,
+    called,
+    minutes,
+    of,
+    rungs,
+    step,
+    unrouted,
+    withdrawn,
+)
+from support.paperwork import WHISTLE
+from whistle_escalation import commands, domain, tables
 from whistle_escalation.consumers import SUBSCRIPTIONS, admits
-from whistle_shared.contracts import Event, EventData
-from whistle_shared.contracts.department import ResponderCheckedIn, TaskAcknowledged, TaskEvent, TaskSubmitted
-from whistle_shared.contracts.dispatch import CalendarPublished, WhistleDispatched, WhistleUnrouted
+from whistle_shared.contracts import EventData
+from whistle_shared.contracts.department import TaskAcknowledged
+from whistle_shared.contracts.dispatch import WhistleDispatched
 from whistle_shared.contracts.escalation import (
     ClockBreached,
     ClocksArmed,
     ClocksChanged,
     ClockWarned,
-    DeadlineRecomputed,
     EscalationAcknowledged,
     EscalationRaised,
     EscalationResolved,
     EscalationWithdrawn,
 )
-from whistle_shared.contracts.intake import WhistleBlown, WhistleWithdrawn
+from whistle_shared.contracts.intake import WhistleBlown
 from whistle_shared.errors import Invalid
-from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import registry_rows
 from whistle_shared.timers import Horizon
-
-MINUTE = timedelta(minutes=1)
-STEPS: dict[domain.Step, type[TaskEvent]] = {
-    "acknowledged": TaskAcknowledged,
-    "arrived": ResponderCheckedIn,
-    "submitted": TaskSubmitted,
-}
-
-
-def minutes(after_nine: float) -> datetime:
-    return MONDAY + after_nine * MINUTE
-
-
-@dataclass
-class Desk:
-    """escalation at work on one whistle, without a database: what one Unit leaves behind the next one finds."""
-
-    replica: Any = field(default_factory=paperwork.replica)
-    loaded: store.Loaded = field(default_factory=lambda: store.Loaded(domain.Matter(WHISTLE), exists=False))
-    said: list[EventData] = field(default_factory=list)
-
-    @property
-    def matter(self) -> domain.Matter:
-        return self.loaded.matter
-
-    def hears(self, event: Event[Any], at: datetime | None = None) -> list[EventData]:
-        """The event arrives at `at` (default: as soon as it is said). Returns what escalation says to it."""
-        unit = self.unit(at or event.time)
-        unit.cause = event
-        SUBSCRIPTIONS[type(event.data)](unit, event)
-        return self.keep(unit)
-
-    def looks(self, at: datetime, degraded: bool = False) -> list[EventData]:
-        """The timer comes by at `at` and fires what is due."""
-        unit = self.unit(at)
-        commands.fire_matter(unit, WHISTLE, Horizon(at, degraded))
-        return self.keep(unit)
-
-    def watches(self, until: datetime) -> list[EventData]:
-        """The timer comes by whenever there is something due, until `until`."""
-        return [word for at in self._looks(until) for word in self.looks(at)]
-
-    def _looks(self, until: datetime) -> Iterator[datetime]:
-        while True:
-            due = [clock.next_at for clock in self.matter.clocks.values() if clock.next_at and clock.next_at <= until]
-            if not due:
-                return
-            yield min(due)
-
-    def unit(self, at: datetime) -> Sheet:
-        return Sheet("escalation", at, self.replica, {WHISTLE: self.loaded})
-
-    def keep(self, unit: Sheet) -> list[EventData]:
-        self.loaded = unit.cases[WHISTLE]
-        self.said += unit.said
-        return unit.said
-
-    def clock(self, name: str, department: str | None = None) -> domain.Clock:
-        (found,) = [c for c in self.matter.clocks.values() if (c.name, c.department) == (name, department)]
-        return found
-
-    def running(self) -> set[tuple[str | None, str]]:
-        return {(c.department, c.name) for c in self.matter.clocks.values() if c.status == "running"}
-
-
-FACTS = paperwork.facts()
-CALL = paperwork.dispatched(FACTS)
-FIVE = [task.department for task in CALL.tasks]
-TASKS = {task.department: task.task_id for task in CALL.tasks}
-KEY_WORK = paperwork.facts("key_work", "urgent")
-KEY_CALL = paperwork.dispatched(KEY_WORK, ["CGJ", "GA"])
-
-
-def instance_of(department: str) -> str:
-    return f"department.{paperwork.pack().registry.department_by_code[department].instance}"
-
-
-def step(department: str, which: domain.Step, at: datetime, task_id: UUID | None = None) -> Event[Any]:
-    """A department takes a step at `at`."""
-    about = {
-        "whistle_id": WHISTLE,
-        "task_id": task_id or TASKS[department],
-        "department": department,
-        "by": "值班室",
-        "person": "王建国",
-    }
-    more: dict[domain.Step, dict[str, str]] = {
-        "acknowledged": {},
-        "arrived": {"place": "采薇路 12 号", "mode": "on_site"},
-        "submitted": {"result": "已修复"},
-    }
-    data = STEPS[which].model_validate({**about, **more[which]})
-    return paperwork.event(data, at, instance_of(department))
-
-
-def called(at: datetime = MONDAY) -> Event[Any]:
-    return paperwork.event(paperwork.dispatched(FACTS, at=at), at)
-
-
-def withdrawn(at: datetime) -> Event[Any]:
-    data = WhistleWithdrawn(whistle_id=WHISTLE, round=1, reason="重复上报", withdrawn_by="采薇街道")
-    return paperwork.event(data, at)
-
-
-def unrouted(at: datetime) -> Event[Any]:
-    specs = paperwork.triage(FACTS)
-    data = WhistleUnrouted(
-        whistle_id=WHISTLE,
-        round=1,
-        facts=FACTS,
-        reason="no sub-category",
-        clocks=specs,
-        registry_version=1,
-        calendar_version=1,
-    )
-    return paperwork.event(data, at)
-
-
-def blown() -> Event[Any]:
-    return paperwork.event(WhistleBlown(whistle_id=WHISTLE, round=1, facts=FACTS), MONDAY)
-
-
-def of(kind: type[EventData], words: Iterable[EventData]) -> list[Any]:
-    return [word for word in words if isinstance(word, kind)]
-
-
-def rungs(words: Iterable[EventData]) -> list[tuple[str | None, str, int]]:
-    return [(word.department, word.clock, word.rung) for word in of(EscalationRaised, words)]
-
-
-def armed(*earlier: Event[Any]) -> Desk:
-    """A desk that has heard these and then, at nine, the dispatch to the five departments of 0701."""
-    desk = Desk()
-    for event in earlier:
-        desk.hears(event)
-    desk.hears(called())
-    return desk
-
 
 # -- arming ---------------------------------------------------------------------------------------------------
 
@@ -208,19 +82,6 @@ def test_an_unrouted_whistle_waits_under_the_district_clock_until_it_is_dispatch
     assert desk.clock("dispatch").status == "met_late"
     assert [word.reason for word in of(EscalationResolved, words)] == ["met late"]
     assert isinstance(words[-1], ClocksArmed)
-
-
-@pytest.mark.parametrize("overtaking", [1, 2])
-def test_what_overtakes_the_unrouted_leaves_the_same_record(overtaking: int) -> None:
-    """INVARIANT: handlers are order-insensitive (EVENTS.md R5): the district's own clock is on record either way."""
-    told = [unrouted(MONDAY), called(at=minutes(7)), step("CGJ", "acknowledged", minutes(9))]
-    in_order, overtaken = Desk(), Desk()
-    for event in told:
-        in_order.hears(event, minutes(30))
-    for event in (told.pop(overtaking), *told):
-        overtaken.hears(event, minutes(30))
-    assert in_order.clock("dispatch").status == "met_late"
-    assert record(overtaken) == record(in_order)
 
 
 # -- steps ----------------------------------------------------------------------------------------------------
@@ -357,7 +218,7 @@ def test_a_late_acknowledgement_resolves_and_a_timely_one_delivered_late_withdra
 
 
 def test_whatever_happens_no_rung_of_a_clock_is_raised_twice() -> None:
-    """INVARIANT: (clock, rung) fires once, and is stored once."""
+    """INVARIANT: (clock, rung) is stored once; a second time would fail the transaction."""
     desk = armed()
     stored: list[tuple[UUID, int]] = []
     for hour in range(24 * 20):
@@ -384,6 +245,14 @@ def test_an_acknowledged_rung_does_not_stop_the_next_and_its_first_stamp_counts(
     assert (seen.by, seen.rung, seen.department) == ("李副局长", 1, "CGJ")
     assert desk.matter.escalations[first.escalation_id].acknowledged_at == minutes(7)
     assert ("CGJ", "ack", 2) in rungs(desk.watches(minutes(20)))
+
+
+def test_a_later_policy_or_ladder_touches_no_clock_that_was_dispatched() -> None:
+    """INVARIANT: a clock's terms never change after the dispatch."""
+    as_it_was, changed = armed(), armed()
+    changed.replica.registry = None
+    assert changed.watches(minutes(60 * 24 * 20)) == as_it_was.watches(minutes(60 * 24 * 20))
+    assert len(rungs(changed.said)) == 5 * 4 * 5
 
 
 # -- withdrawal -----------------------------------------------------------------------------------------------
@@ -425,89 +294,6 @@ def test_the_first_withdrawal_counts() -> None:
     assert desk.clock("ack", "CGJ").stopped_at == minutes(2)
 
 
-# -- order ----------------------------------------------------------------------------------------------------
-
-IN_ORDER: tuple[domain.Step, ...] = ("acknowledged", "arrived", "submitted")
-CALLS = {"key_work": KEY_CALL, "emergency": paperwork.dispatched(FACTS, ["CGJ", "GA"])}
-Line = tuple[str, str, int]  # what, which department, minutes after nine
-
-
-@st.composite
-def stories(draw: st.DrawFn) -> tuple[str, list[Line]]:
-    """A kind of whistle and what is said of it, as it is so: two departments go some way, each at its own pace."""
-    kind = draw(st.sampled_from(sorted(CALLS)))
-    lines: list[Line] = [("blown", "", 0), ("dispatched", "", 0)]
-    for task in CALLS[kind].tasks:
-        paces = draw(st.lists(st.integers(1, 60 * 24 * 3), max_size=3).map(sorted))
-        lines += [(which, task.department, pace) for which, pace in zip(IN_ORDER, paces, strict=False)]
-    return kind, lines
-
-
-def event_of(kind: str, line: Line) -> Event[Any]:
-    what, department, after = line
-    if what == "blown":
-        return blown()
-    if what == "withdrawn":
-        return withdrawn(minutes(after))
-    if what == "dispatched":
-        return paperwork.event(CALLS[kind], MONDAY)
-    (task_id,) = [task.task_id for task in CALLS[kind].tasks if task.department == department]
-    return step(department, what, minutes(after), task_id)  # type: ignore[arg-type]
-
-
-def record(desk: Desk) -> dict[tuple[str | None, str], tuple[str, datetime, datetime | None]]:
-    """What is on record of the clocks: how each stands, when it started, when it stopped."""
-    return {(c.department, c.name): (c.status, c.started_at, c.stopped_at) for c in desk.matter.clocks.values()}
-
-
-@settings(max_examples=200, deadline=None, database=None)
-@given(data=st.data(), story=stories())
-def test_every_order_of_arrival_ends_in_the_same_clocks(data: st.DataObject, story: tuple[str, list[Line]]) -> None:
-    """INVARIANT: handlers are order-insensitive (EVENTS.md R5)."""
-    kind, lines = story
-    at = minutes(60 * 24 * 4)
-    in_order, shuffled = Desk(), Desk()
-    for line in lines:
-        in_order.hears(event_of(kind, line), at)
-    for line in data.draw(st.permutations(lines)):
-        shuffled.hears(event_of(kind, line), at)
-    assert record(shuffled) == record(in_order)
-
-
-@settings(max_examples=100, deadline=None, database=None)
-@given(data=st.data(), story=stories(), pause=st.integers(0, 60 * 24 * 4))
-def test_a_withdrawn_whistle_is_silent_whatever_the_order(
-    data: st.DataObject, story: tuple[str, list[Line]], pause: int
-) -> None:
-    """Some clocks are on record or not, as the withdrawal came late or early; none runs and no escalation stands."""
-    kind, lines = story
-    at = minutes(60 * 24 * 4)
-    desk = Desk()
-    for line in data.draw(st.permutations([*lines, ("withdrawn", "", pause)])):
-        desk.hears(event_of(kind, line), at)
-        desk.looks(at)
-    assert desk.running() == set()
-    assert all(e.status != "open" for e in desk.matter.escalations.values())
-    assert desk.watches(minutes(60 * 24 * 90)) == []
-
-
-@settings(max_examples=100, deadline=None, database=None)
-@given(data=st.data(), story=stories())
-def test_every_event_whose_receipt_is_awaited_gets_one_in_any_order(
-    data: st.DataObject, story: tuple[str, list[Line]]
-) -> None:
-    """INVARIANT: the first event that escalation says in answer is the receipt (EVENTS.md R6)."""
-    kind, lines = story
-    desk = Desk()
-    for line in data.draw(st.permutations([*lines, ("withdrawn", "", 5)])):
-        event = event_of(kind, line)
-        unit = desk.unit(minutes(60))
-        unit.cause = event
-        SUBSCRIPTIONS[type(event.data)](unit, event)
-        assert (unit.receipt_for(event.id) is not None) == (line[0] != "blown")
-        desk.keep(unit)
-
-
 # -- who must see it, the record, the calendar ------------------------------------------------------------------
 
 
@@ -533,73 +319,6 @@ def test_everything_heard_and_said_is_logged_without_a_residents_words() -> None
     ]
     assert FACTS.title in log[0]["data"]
     assert all(FACTS.description not in row["data"] for row in log)
-
-
-def test_a_calendar_that_has_not_arrived_is_waited_for() -> None:
-    desk = Desk()
-    desk.hears(paperwork.event(KEY_CALL.model_copy(update={"calendar_version": 2}), MONDAY))
-    with pytest.raises(RetryLater, match="calendar version 2"):
-        desk.hears(step("GA", "acknowledged", minutes(20), KEY_CALL.tasks[1].task_id))
-
-
-def year_2027(*days_off: str) -> CalendarPublished:
-    official: dict[str, Any] = {
-        "version": 2,
-        "year": 2027,
-        "official": True,
-        "days": [{"date": day, "is_off_day": True} for day in days_off],
-        "windows": [(510, 720), (810, 1050)],
-        "start_rule": "next_day",
-    }
-    return CalendarPublished.model_validate(official)
-
-
-def recomputed(desk: Desk, at: datetime) -> list[EventData]:
-    unit = desk.unit(at)
-    commands.recompute_matter(unit, WHISTLE)
-    return desk.keep(unit)
-
-
-NEW_YEAR = MONDAY.replace(year=2026, month=12, day=30)  # a Wednesday, 09:00
-OVER_NEW_YEAR = paperwork.dispatched(paperwork.facts("key_work", "normal", at=NEW_YEAR), ["CGJ"], NEW_YEAR)
-
-
-def test_a_published_calendar_moves_provisional_due_times_only() -> None:
-    desk = Desk()
-    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
-    ack, resolve = desk.clock("ack", "CGJ"), desk.clock("resolve", "CGJ")
-    assert (ack.provisional, resolve.provisional) == (False, True)
-    desk.replica._years.append(year_2027("2027-01-01", "2027-01-04"))
-    (word,) = recomputed(desk, NEW_YEAR + MINUTE)
-    assert isinstance(word, DeadlineRecomputed)
-    moved = desk.clock("resolve", "CGJ")
-    assert desk.clock("ack", "CGJ") == ack
-    assert moved.due_at == word.due_at > resolve.due_at == word.previous_due_at
-    assert (moved.provisional, moved.calendar_version, moved.started_at) == (False, 2, resolve.started_at)
-    assert recomputed(desk, NEW_YEAR + 2 * MINUTE) == []
-
-
-def test_a_rung_climbed_before_the_new_due_time_is_withdrawn() -> None:
-    desk = Desk()
-    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
-    due_at = desk.clock("resolve", "CGJ").due_at
-    desk.watches(due_at)
-    assert [e.rung for e in desk.matter.open_on(desk.clock("resolve", "CGJ").clock_id)] == [1]
-    desk.replica._years.append(year_2027("2027-01-01", "2027-01-04", "2027-01-05"))
-    words = recomputed(desk, due_at + MINUTE)
-    assert (len(words), len(of(EscalationWithdrawn, words)), len(of(DeadlineRecomputed, words))) == (2, 1, 1)
-    assert desk.matter.open_on(desk.clock("resolve", "CGJ").clock_id) == []
-    assert "resolve" not in {word.clock for word in of(ClockBreached, desk.watches(due_at + 60 * MINUTE))}
-
-
-def test_a_clock_that_was_met_is_not_reckoned_again() -> None:
-    desk = Desk()
-    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
-    desk.hears(step("CGJ", "submitted", NEW_YEAR + MINUTE, OVER_NEW_YEAR.tasks[0].task_id))
-    met = desk.clock("resolve", "CGJ")
-    desk.replica._years.append(year_2027("2027-01-01"))
-    recomputed(desk, NEW_YEAR + 2 * MINUTE)
-    assert desk.clock("resolve", "CGJ") == met
 
 
 def test_what_is_saved_is_what_is_known() -> None:

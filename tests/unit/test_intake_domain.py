@@ -40,8 +40,8 @@ def whistle(*tasks: domain.Task) -> domain.Whistle:
         ("apws", "submitted"),
         ("aps", "submitted"),
         ("as", "submitted"),  # no presence asked for
-        ("aw", "acknowledged"),  # progress without arriving is a note, not handling on the spot
-        ("awp", "arrived"),  # what was noted before arriving does not count either
+        ("aw", "working"),  # no presence asked for: department lets nobody else log before arriving
+        ("awp", "working"),
         ("p", "arrived"),  # the acknowledgement is still on its way
     ],
 )
@@ -59,6 +59,8 @@ DERIVED = [
     ("ap", "a", "on_scene"),
     ("apw", "", "handling"),
     ("a", "apw", "handling"),
+    ("aw", "", "handling"),
+    ("awp", "a", "handling"),
     ("apw", "ap", "handling"),
     ("apws", "a", "handling"),  # one has finished: what was begun does not go back to on_scene
     ("a", "apws", "handling"),
@@ -88,7 +90,7 @@ def test_a_withdrawn_whistle_is_withdrawn_whatever_its_tasks_do_afterwards() -> 
 ORDER: tuple[domain.State, ...] = ("blown", "responding", "on_scene", "handling", "pending_verify")
 
 
-ENDS = st.sampled_from(["", "a", "ap", "apw", "apws", "aps", "aw", "aws"])
+ENDS = st.sampled_from(["", "a", "ap", "apw", "apws", "aps", "aw", "aws", "awp", "awps"])
 
 
 @settings(deadline=None, database=None)

@@ -57,7 +57,7 @@ def test_business_time_is_the_anchor_plus_the_rate_times_what_passed(
 @settings(deadline=None, database=None)
 @given(first=SPANS, second=SPANS, rate=RATES)
 def test_a_restarted_process_agrees_and_time_never_runs_back(first: timedelta, second: timedelta, rate: float) -> None:
-    """INVARIANT: every process of a stack and every restart agrees on business time without talking to anyone."""
+    """INVARIANT: business time is an affine function of the wall, so every process and every restart agrees on it."""
     before = AffineTime(MONDAY, WALL, rate)
     restarted = AffineTime(before.anchor_business, before.anchor_wall, before.rate)
     earlier, later = sorted((WALL + first, WALL + second))

@@ -156,7 +156,7 @@ class DutyOfficer:
     async def _answer(self, task: dict[str, Any]) -> None:
         """Acknowledge, arrive, note progress, submit; each at its own business time, as far as the temper goes."""
         temper = self._temper(task)
-        if temper == "silent":
+        if temper == "silent" or task["due_at"] is None:  # nothing runs out: the whistle is being withdrawn
             return
         person = choice(_SURNAMES, "surname", self._department, task["title"]) + choice(_GIVEN, "given", task["title"])
         try:

@@ -7,6 +7,7 @@ neither meets nor disturbs another RabbitMQ of the machine. Users and all that t
 
 import os
 from collections.abc import Mapping
+from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
@@ -89,7 +90,10 @@ def _environment(state: State) -> dict[str, str]:
 
 
 class Broker:
-    """A broker as its administrator; both addresses carry the login, or the second takes that of the first."""
+    """A broker as its administrator; to be entered with `with` before it is called.
+
+    Both addresses carry the login, or the second takes that of the first.
+    """
 
     def __init__(self, amqp_url: str, management_url: str) -> None:
         self._amqp = urlsplit(amqp_url)
@@ -99,10 +103,15 @@ class Broker:
         place = f"{management.netloc.rpartition('@')[2]}{management.path.rstrip('/')}"
         self.management_url = f"{management.scheme}://{_login(user, password)}@{place}"
         self.admin_url = self.url(unquote(self._amqp.username or "guest"), unquote(self._amqp.password or "guest"))
-        self._user = user
-        self._api = httpx.Client(
-            base_url=f"{management.scheme}://{place}/api", auth=(user, password), timeout=30, trust_env=False
-        )
+        self._login = (user, password)
+        self._address = f"{management.scheme}://{place}/api"
+
+    def __enter__(self) -> Self:
+        self._api = httpx.Client(base_url=self._address, auth=self._login, timeout=30, trust_env=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._api.close()
 
     def url(self, user: str, password: str) -> str:
         """The AMQP address of the vhost for that user."""
@@ -121,7 +130,7 @@ class Broker:
         if self._api.get(f"/vhosts/{VHOST}").status_code == httpx.codes.NOT_FOUND:
             self._call("PUT", f"/vhosts/{VHOST}", {"description": mark})
         everything = {"configure": ".*", "write": ".*", "read": ".*"}
-        self._call("PUT", f"/permissions/{VHOST}/{quote(self._user, safe='')}", everything)
+        self._call("PUT", f"/permissions/{VHOST}/{quote(self._login[0], safe='')}", everything)
 
     def drop(self, mark: str) -> None:
         """Deletes the vhost with all it holds. Raises StackError if it was not created with this mark."""
@@ -131,10 +140,6 @@ class Broker:
         if answer.json().get("description") != mark:
             raise StackError(f"the vhost {VHOST} on the given broker was not made by this profile: delete it first")
         self._call("DELETE", f"/vhosts/{VHOST}")
-
-    def close(self) -> None:
-        """Closes the connection to the management API."""
-        self._api.close()
 
     def _answers(self, path: str) -> bool:
         try:

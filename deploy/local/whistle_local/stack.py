@@ -74,11 +74,12 @@ class Stack:
         infrastructure = self.infrastructure
         self._state.save()
         self._supervisor.start(self._programs)
-        server, node = database.given_or_private(self._state), broker.given_or_private(self._state)
+        server = database.given_or_private(self._state)
         server.wait_ready(READY_SECONDS)
         server.create(self._mark, self._database_passwords)
-        node.wait_ready(READY_SECONDS)
-        node.create(self._mark)
+        with broker.given_or_private(self._state) as node:
+            node.wait_ready(READY_SECONDS)
+            node.create(self._mark)
         return infrastructure
 
     def prepare(self, project: Path) -> None:
@@ -116,11 +117,14 @@ class Stack:
     def reset(self) -> None:
         """Wipes what the services keep: stops them, drops and recreates the five databases and the vhost."""
         self.stop_services()
-        server, node = database.given_or_private(self._state), broker.given_or_private(self._state)
+        server = database.given_or_private(self._state)
+        server.wait_ready(READY_SECONDS)
         server.drop(self._mark, self._database_passwords)
         server.create(self._mark, self._database_passwords)
-        node.drop(self._mark)
-        node.create(self._mark)
+        with broker.given_or_private(self._state) as node:
+            node.wait_ready(READY_SECONDS)
+            node.drop(self._mark)
+            node.create(self._mark)
         self._tokens_file.unlink(missing_ok=True)
 
     # -- look and break

@@ -50,7 +50,7 @@ def arm_clocks(
     heard of before. A cancelled whistle arms nothing. Always says how many clocks stand: that is the receipt."""
     matter = store.matter(unit, whistle_id)
     known = {**matter.terms, **terms}
-    matter = replace(matter, terms=known, calendar_version=calendar_version)
+    matter = replace(matter, terms=known, calendar_version=calendar_version, dispatched_at=at)
     for called in tasks:
         heard = matter.tasks.get(called.task_id)
         if heard is None or heard.department != called.department:
@@ -59,9 +59,7 @@ def arm_clocks(
         matter = replace(matter, tasks={**matter.tasks, task.task_id: task})
         if matter.cancelled_at is None:
             matter = _with_clocks(unit, matter, task, terms[called.terms], calendar_version)
-    waiting = matter.clocks.get(domain.clock_id(whistle_id, "dispatch"))
-    if waiting is not None:
-        matter = _stopped(unit, matter, [domain.stop(waiting, at)])
+    matter = _end_waiting(unit, matter)
     store.save(unit, matter, facts)
     store.say(unit, ClocksArmed(whistle_id=whistle_id, round=round_, clocks=len(matter.clocks)), whistle_id)
 
@@ -89,16 +87,28 @@ def wait_for_routing(
     clocks: Sequence[ClockSpec],
     calendar_version: int,
 ) -> None:
-    """Start the clock of a whistle that waits at the district whistle office, unless it has moved on already."""
+    """Start the clock of a whistle that waits at the district whistle office; one that has been dispatched since
+    stops it at once, so that the office's time is on record in whatever order this is heard."""
     matter = store.matter(unit, whistle_id)
-    if matter.cancelled_at is None and not matter.tasks:
-        matter = replace(matter, terms={**matter.terms, "triage": tuple(clocks)}, calendar_version=calendar_version)
+    if matter.cancelled_at is None:
+        matter = replace(matter, terms={**matter.terms, "triage": tuple(clocks)})
+        if matter.dispatched_at is None:
+            matter = replace(matter, calendar_version=calendar_version)
         for spec in clocks:
             if spec.schedule is not None:
                 clock = domain.start(matter, spec, spec.schedule, None, "triage", calendar_version)
                 matter = replace(matter, clocks={clock.clock_id: clock, **matter.clocks})
+        matter = _end_waiting(unit, matter)
     store.save(unit, matter, facts)
     store.say(unit, ClocksArmed(whistle_id=whistle_id, round=round_, clocks=len(matter.clocks)), whistle_id)
+
+
+def _end_waiting(unit: Unit, matter: domain.Matter) -> domain.Matter:
+    """Stop the clock of the district whistle office once the whistle has been dispatched."""
+    waiting = [clock for clock in matter.clocks.values() if clock.name == "dispatch" and clock.status == "running"]
+    if matter.dispatched_at is None:
+        return matter
+    return _stopped(unit, matter, [domain.stop(clock, matter.dispatched_at) for clock in waiting])
 
 
 def take_step(unit: Unit, whistle_id: UUID, task_id: UUID, department: str, step: domain.Step, at: datetime) -> None:
@@ -115,7 +125,9 @@ def take_step(unit: Unit, whistle_id: UUID, task_id: UUID, department: str, step
     matter = replace(matter, tasks={**matter.tasks, task_id: task})
     changed: list[domain.Clock] = []
     if task.terms and matter.cancelled_at is None:
-        matter, changed = _step(unit, matter, task, step, at)
+        for each, when in domain.stamps(task):
+            matter, more = _step(unit, matter, task, each, when)
+            changed += more
     store.save(unit, matter)
     store.say(unit, _changes(whistle_id, task_id, changed), whistle_id, department)
 
@@ -134,10 +146,13 @@ def _changes(whistle_id: UUID, task_id: UUID | None, clocks: Iterable[domain.Clo
 def _step(
     unit: Unit, matter: domain.Matter, task: domain.Task, step: domain.Step, at: datetime
 ) -> tuple[domain.Matter, list[domain.Clock]]:
-    """What a step of a task does to its clocks. Returns the matter and the clocks that changed."""
-    ids = {domain.clock_id(task.task_id, name) for name in domain.STOPS[step]}
-    stopped = [domain.stop(clock, at) for clock_id, clock in matter.clocks.items() if clock_id in ids]
-    stopped = [clock for clock in stopped if clock != matter.clocks[clock.clock_id]]
+    """What a step of a task does to its clocks. Returns the matter and the clocks that changed. Doing it again
+    changes nothing. A stamp from before the clock's start is not believed: now stands in (EVENTS.md R1)."""
+    stopped = [
+        domain.stop(clock, at if at >= clock.started_at else unit.now)
+        for clock in matter.clocks.values()
+        if clock.task_id == task.task_id and clock.name in domain.STOPS[step] and clock.status == "running"
+    ]
     matter = _stopped(unit, matter, stopped)
     started = []
     for name in domain.STARTS[step]:
@@ -289,12 +304,13 @@ def recompute_matter(unit: Unit, whistle_id: UUID) -> None:
         if not clock.provisional or clock.status != "running" or clock.calendar_version >= newest or spec is None:
             continue
         instants = schedule(clock.started_at, spec.limit, spec.warn_percent, spec.ladder, replica.calendar(newest))
-        moved = domain.move_due(clock, instants, newest)
+        moved, again = domain.move_due(clock, instants, newest)
         matter = replace(matter, clocks={**matter.clocks, clock.clock_id: moved})
-        if moved.due_at != clock.due_at:
-            if clock.breached_at is not None and moved.breached_at is None:
-                matter = _end_open(unit, matter, moved, "withdrawn", "the calendar moved the due time")
-            _say_recomputed(unit, clock, moved)
+        if again is not None:
+            matter = _end_open(unit, matter, moved, "withdrawn", "the calendar moved the due time")
+            matter = replace(matter, clocks={**matter.clocks, again.clock_id: again})
+        if instants.due_at != clock.due_at:
+            _say_recomputed(unit, clock, again or moved)
     store.save(unit, matter)
 
 

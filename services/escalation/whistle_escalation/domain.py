@@ -71,6 +71,7 @@ class Matter:
 
     whistle_id: UUID
     cancelled_at: datetime | None = None
+    dispatched_at: datetime | None = None
     terms: Mapping[str, tuple[ClockSpec, ...]] = field(default_factory=dict)
     calendar_version: int = 0
     tasks: Mapping[UUID, Task] = field(default_factory=dict)
@@ -226,18 +227,24 @@ def _next(clock: Clock, schedule: ClockSchedule) -> datetime | None:
     return clock.due_at if clock.breached_at is None else _rung_at(clock, schedule)
 
 
-def move_due(clock: Clock, schedule: ClockSchedule, calendar_version: int) -> Clock:
-    """The clock with another due time (a calendar was published). What fired before stays counted unless the new
-    due lies after it: then it may fire again when it is really due."""
-    undone = clock.breached_at is not None and clock.breached_at < schedule.due_at
-    moved = replace(
-        clock,
-        due_at=schedule.due_at,
-        provisional=schedule.provisional,
-        calendar_version=calendar_version,
-        breached_at=None if undone else clock.breached_at,
+def move_due(clock: Clock, schedule: ClockSchedule, calendar_version: int) -> tuple[Clock, Clock | None]:
+    """A running clock with another due time (a calendar was published). A breach that the new due undoes voids the
+    clock, and a new cycle of it takes over, so that its rungs can be climbed when it is really due."""
+    if clock.status != "running":
+        return clock, None
+    moved = replace(clock, due_at=schedule.due_at, provisional=schedule.provisional, calendar_version=calendar_version)
+    if clock.breached_at is None or clock.breached_at >= schedule.due_at:
+        return replace(moved, next_at=_next(moved, schedule)), None
+    again = replace(
+        moved,
+        clock_id=clock_id(clock.task_id or clock.whistle_id, clock.name, clock.cycle + 1),
+        cycle=clock.cycle + 1,
+        breached_at=None,
+        climbed=0,
+        last_fired_at=None,
     )
-    return replace(moved, next_at=_next(moved, schedule))
+    voided = replace(clock, status="voided", stopped_at=clock.breached_at, next_at=None)
+    return voided, replace(again, next_at=_next(again, schedule))
 
 
 def with_step(task: Task, step: Step, at: datetime) -> Task:

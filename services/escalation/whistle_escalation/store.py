@@ -52,11 +52,13 @@ async def load_matters(replica: Replica, unit: Unit, whistle_ids: Iterable[UUID]
         return
     m, t, c, e = tables.matter.c, tables.task.c, tables.clock.c, tables.escalation.c
     matters = {whistle_id: domain.Matter(whistle_id) for whistle_id in ids}
-    known = select(m.whistle_id, m.cancelled_at, m.terms, m.calendar_version).where(among(m.whistle_id, ids))
+    known = select(m.whistle_id, m.cancelled_at, m.dispatched_at, m.terms, m.calendar_version).where(
+        among(m.whistle_id, ids)
+    )
     rows = (await unit.connection.execute(known)).all()
     for row in rows:
         matters[row.whistle_id] = domain.Matter(
-            row.whistle_id, row.cancelled_at, _TERMS.validate_python(row.terms), row.calendar_version
+            row.whistle_id, row.cancelled_at, row.dispatched_at, _TERMS.validate_python(row.terms), row.calendar_version
         )
     tasks: dict[UUID, dict[UUID, domain.Task]] = {}
     for row in await unit.connection.execute(select(tables.task).where(among(t.whistle_id, ids))):
@@ -132,7 +134,8 @@ def save(unit: Unit, after: domain.Matter, facts: WhistleFacts | None = None) ->
 
 
 def _save_matter(unit: Unit, loaded: Loaded, after: domain.Matter, facts: WhistleFacts | None) -> bool:
-    same = (loaded.matter.cancelled_at, loaded.matter.terms) == (after.cancelled_at, after.terms)
+    before = loaded.matter
+    same = (before.cancelled_at, before.terms) == (after.cancelled_at, after.terms)
     if same and facts is None:
         return loaded.exists
     about = {
@@ -143,6 +146,7 @@ def _save_matter(unit: Unit, loaded: Loaded, after: domain.Matter, facts: Whistl
         "whistle_id": after.whistle_id,
         "terms": _TERMS.dump_json(dict(after.terms)).decode(),
         "calendar_version": after.calendar_version,
+        "dispatched_at": after.dispatched_at,
         "cancelled_at": after.cancelled_at,
     }
     if not loaded.exists:

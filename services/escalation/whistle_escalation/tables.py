@@ -34,6 +34,7 @@ matter = Table(
     Column("category", Text),
     Column("terms", JSONB, nullable=False),
     Column("calendar_version", Integer, nullable=False),
+    Column("dispatched_at", DateTime(timezone=True)),
     Column("cancelled_at", DateTime(timezone=True)),
 )
 

@@ -60,7 +60,9 @@ class RaiseWhistle(Strict):
     description: LongText
     place: ShortText
     beyond_power_reason: Annotated[LongText, Field(max_length=2000, description="Why the street cannot do it alone")]
-    departments: list[Code] = Field(default_factory=list, max_length=20, description="Departments wanted; the first leads")
+    departments: list[Code] = Field(
+        default_factory=list, max_length=20, description="Departments wanted; the first leads"
+    )
 
 
 class WithdrawWhistle(Strict):

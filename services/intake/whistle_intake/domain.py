@@ -36,7 +36,7 @@ class Task:
         """The task's state in DOMAIN.md C.2's words."""
         if self.submitted_at:
             return "submitted"
-        if self.progressed_at and (self.arrived_at is None or self.progressed_at >= self.arrived_at):
+        if self.progressed_at:
             return "working"
         if self.arrived_at:
             return "arrived"
@@ -61,11 +61,14 @@ class Whistle:
 
 
 def derive(tasks: Iterable[Task]) -> State:
-    """A blown whistle's state from its tasks. Source: EVENTS.md section 3."""
+    """A blown whistle's state from its tasks. Source: EVENTS.md section 3.
+
+    A task that was only heard of (its dispatch is still on its way) cannot complete the whistle.
+    """
     called = list(tasks)
-    if called and all(task.submitted_at for task in called):
+    if called and all(task.submitted_at and task.role for task in called):
         return "pending_verify"
-    if any(task.state == "working" for task in called):
+    if any(task.progressed_at or task.submitted_at for task in called):
         return "handling"
     if any(task.role == "lead" and task.arrived_at for task in called):
         return "on_scene"

@@ -112,8 +112,8 @@ def decode(raw: dict[str, Any], sender: str = "") -> Event[EventData]:
             correlation_id=_uuid(raw, "correlationid"),
             causation_id=_uuid(raw, "causationid") if "causationid" in raw else None,
             cause_time=_time(raw, "causetime") if "causetime" in raw else None,
-            subject_version=int(raw.get("subjectversion", 0)),
-            traceparent=raw.get("traceparent"),
+            subject_version=_version(raw),
+            traceparent=_text(raw, "traceparent") if "traceparent" in raw else None,
             sender=sender,
         )
     except ValidationError as error:
@@ -128,6 +128,13 @@ def _text(raw: dict[str, Any], name: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= 200 or "\x00" in value:
         raise Malformed(f"{name} is missing or not a short text")
+    return value
+
+
+def _version(raw: dict[str, Any]) -> int:
+    value = raw.get("subjectversion", 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise Malformed("subjectversion is not a count")
     return value
 
 

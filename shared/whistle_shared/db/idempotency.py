@@ -42,6 +42,9 @@ class Idempotency:
 class KeyReused(Exception):
     """The same idempotency key came with another request."""
 
+    def __init__(self) -> None:
+        super().__init__("this key was used for another request before; a new request takes a new key")
+
 
 async def stored_answers(
     connection: AsyncConnection, requests: list[Idempotency]

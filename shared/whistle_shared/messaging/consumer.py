@@ -24,7 +24,7 @@ from whistle_shared.contracts import SINGLE, Event, EventData, Malformed, decode
 from whistle_shared.db import Group, Unit, Work, is_passing, is_transient, wait_until_up
 from whistle_shared.messaging.publisher import NotConnected, Publisher, close_quietly, connect
 from whistle_shared.messaging.topology import DEAD_LETTERS, queue_of, retry_exchange
-from whistle_shared.observability import Trace, new_trace
+from whistle_shared.observability import new_trace
 from whistle_shared.timesource import TimeSource, wall_now
 
 log = structlog.get_logger(__name__)
@@ -208,7 +208,7 @@ class Consumer:
             act=partial(_call, handler, event),
             whistle=_whistle(event.subject),
             event=event,
-            trace=Trace(event.correlation_id, event.traceparent or new_trace().traceparent),
+            trace=new_trace(event.traceparent, event.correlation_id),
         )
 
     async def _set_aside(self, item: _Item, error: Exception) -> None:

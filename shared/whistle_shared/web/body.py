@@ -40,6 +40,8 @@ class StrictRoute(APIRoute):
 
 
 def _parse(body: bytes) -> Any:
+    if not body:
+        return None
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

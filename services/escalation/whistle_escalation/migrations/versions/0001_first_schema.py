@@ -151,6 +151,7 @@ CREATE TABLE matter (
     category TEXT,
     terms JSONB NOT NULL,
     calendar_version INTEGER NOT NULL,
+    dispatched_at TIMESTAMP WITH TIME ZONE,
     cancelled_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (whistle_id)
 );

@@ -1,0 +1,124 @@
+"""dispatch's use cases as its handlers run them, with a Unit that only collects."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from support import paperwork
+from support.clockface import MONDAY
+from support.paperwork import WHISTLE, Sheet
+from whistle_dispatch import commands, tables
+from whistle_dispatch.consumers import SUBSCRIPTIONS
+from whistle_shared.contracts import Event, EventData
+from whistle_shared.contracts.dispatch import WhistleCancelled, WhistleDispatched, WhistleUnrouted
+from whistle_shared.contracts.intake import WhistleBlown, WhistleFacts, WhistleWithdrawn
+from whistle_shared.errors import NotFound
+from whistle_shared.messaging import RetryLater
+from whistle_shared.replica import Replica
+
+
+class Office:
+    """dispatch at work on one whistle, without a database."""
+
+    def __init__(self, replica: Replica | None = None) -> None:
+        self.replica = replica or paperwork.replica()
+        self.cases: dict[UUID, Any] = {}
+
+    def sheet(self, now: datetime = MONDAY) -> Sheet:
+        return Sheet("dispatch", now, self.replica, self.cases)
+
+    def hears(self, event: Event[Any], now: datetime = MONDAY) -> Sheet:
+        sheet = self.sheet(now)
+        sheet.cause = event
+        SUBSCRIPTIONS[type(event.data)](sheet, event)
+        self.cases = sheet.cases
+        return sheet
+
+
+def blown(about: WhistleFacts, *departments: str) -> Event[Any]:
+    return paperwork.event(
+        WhistleBlown(whistle_id=WHISTLE, round=1, facts=about, departments=departments), about.blown_at
+    )
+
+
+def withdrawn() -> Event[Any]:
+    return paperwork.event(WhistleWithdrawn(whistle_id=WHISTLE, round=1, reason="重复上报", withdrawn_by="S01"), MONDAY)
+
+
+def only(sheet: Sheet, kind: type[EventData]) -> paperwork.Word:
+    (word,) = sheet.words
+    assert isinstance(word.data, kind)
+    return word
+
+
+def test_a_blown_whistle_is_dispatched_in_one_event_to_everybody_concerned() -> None:
+    sheet = Office().hears(blown(paperwork.facts(), "CGJ", "GA"))
+    word = only(sheet, WhistleDispatched)
+    assert word.to == ("CGJ", "GA")
+    assert sorted(word.awaiting) == ["department.ga", "department.hosted", "escalation"]
+    assert word.data == paperwork.dispatched(paperwork.facts(), ["CGJ", "GA"])
+    (row,) = sheet.rows(tables.dispatch)
+    assert (row["state"], row["dispatched_at"]) == ("dispatched", MONDAY)
+    assert [(task["department"], task["role"]) for task in sheet.rows(tables.task)] == [
+        ("CGJ", "lead"),
+        ("GA", "assist"),
+    ]
+
+
+def test_a_whistle_without_a_route_waits_and_is_dispatched_by_hand() -> None:
+    office = Office()
+    sheet = office.hears(blown(paperwork.facts(category=None)))
+    word = only(sheet, WhistleUnrouted)
+    assert isinstance(word.data, WhistleUnrouted)
+    assert (word.to, word.awaiting) == ((), ("escalation",))
+    assert word.data.clocks == paperwork.triage(paperwork.facts(category=None))
+    routing = office.sheet(MONDAY + timedelta(minutes=4))
+    done = commands.route_whistle(routing, WHISTLE, ["XF", "GA", "XF"])
+    assert (done.state, [task.department for task in done.tasks]) == ("dispatched", ["XF", "GA"])
+    assert only(routing, WhistleDispatched).to == ("XF", "GA")
+
+
+def test_a_whistle_nobody_has_heard_of_cannot_be_routed() -> None:
+    office = Office()
+    with pytest.raises(NotFound):
+        commands.route_whistle(office.sheet(), WHISTLE, ["GA"])
+    office.hears(withdrawn())
+    with pytest.raises(NotFound):
+        commands.route_whistle(office.sheet(), WHISTLE, ["GA"])
+
+
+def test_a_withdrawal_cancels_at_every_department_that_was_called() -> None:
+    office = Office()
+    office.hears(blown(paperwork.facts(), "CGJ", "GA"))
+    sheet = office.hears(withdrawn())
+    word = only(sheet, WhistleCancelled)
+    assert (word.to, sorted(word.awaiting)) == (("CGJ", "GA"), ["department.ga", "department.hosted"])
+    (row,) = sheet.rows(tables.dispatch)
+    assert (row["state"], row["reason"]) == ("cancelled", "重复上报")
+
+
+def test_a_withdrawal_that_overtakes_the_whistle_calls_nobody() -> None:
+    """INVARIANT: the whistle finds the tombstone of an early withdrawal, calls nobody and has its receipt."""
+    office = Office()
+    first = office.hears(withdrawn())
+    late = office.hears(blown(paperwork.facts()))
+    for sheet in (first, late):
+        word = only(sheet, WhistleCancelled)
+        assert isinstance(word.data, WhistleCancelled)
+        assert (word.data.departments, word.to, word.awaiting) == ((), (), ())
+    assert first.rows(tables.task) == late.rows(tables.task) == []
+
+
+@pytest.mark.parametrize("about", [paperwork.facts(), paperwork.facts(category=None)])
+def test_a_whistle_heard_twice_is_dispatched_once(about: WhistleFacts) -> None:
+    office = Office()
+    office.hears(blown(about))
+    again = office.hears(blown(about), MONDAY + timedelta(minutes=9))
+    assert (again.words, again.written) == ([], [])
+
+
+def test_before_the_first_pack_a_whistle_is_tried_again_later() -> None:
+    with pytest.raises(RetryLater, match="pack"):
+        Office(Replica()).hears(blown(paperwork.facts()))

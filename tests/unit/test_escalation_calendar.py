@@ -1,0 +1,83 @@
+"""What a published calendar does to clocks that were reckoned without it."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from support import paperwork
+from support.clockface import MONDAY
+from support.desk import KEY_CALL, MINUTE, Desk, minutes, of, step
+from support.paperwork import WHISTLE
+from whistle_escalation import commands
+from whistle_shared.contracts import EventData
+from whistle_shared.contracts.dispatch import CalendarPublished
+from whistle_shared.contracts.escalation import ClockBreached, DeadlineRecomputed, EscalationWithdrawn
+from whistle_shared.messaging import RetryLater
+
+
+def test_a_calendar_that_has_not_arrived_is_waited_for() -> None:
+    desk = Desk()
+    desk.hears(paperwork.event(KEY_CALL.model_copy(update={"calendar_version": 2}), MONDAY))
+    with pytest.raises(RetryLater, match="calendar version 2"):
+        desk.hears(step("GA", "acknowledged", minutes(20), KEY_CALL.tasks[1].task_id))
+
+
+def year_2027(*days_off: str) -> CalendarPublished:
+    official: dict[str, Any] = {
+        "version": 2,
+        "year": 2027,
+        "official": True,
+        "days": [{"date": day, "is_off_day": True} for day in days_off],
+        "windows": [(510, 720), (810, 1050)],
+        "start_rule": "next_day",
+    }
+    return CalendarPublished.model_validate(official)
+
+
+def recomputed(desk: Desk, at: datetime) -> list[EventData]:
+    unit = desk.unit(at)
+    commands.recompute_matter(unit, WHISTLE)
+    return desk.keep(unit)
+
+
+NEW_YEAR = MONDAY.replace(year=2026, month=12, day=30)  # a Wednesday, 09:00
+OVER_NEW_YEAR = paperwork.dispatched(paperwork.facts("key_work", "normal", at=NEW_YEAR), ["CGJ"], NEW_YEAR)
+
+
+def test_a_published_calendar_moves_provisional_due_times_only() -> None:
+    desk = Desk()
+    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
+    ack, resolve = desk.clock("ack", "CGJ"), desk.clock("resolve", "CGJ")
+    assert (ack.provisional, resolve.provisional) == (False, True)
+    desk.replica._years.append(year_2027("2027-01-01", "2027-01-04"))
+    (word,) = recomputed(desk, NEW_YEAR + MINUTE)
+    assert isinstance(word, DeadlineRecomputed)
+    moved = desk.clock("resolve", "CGJ")
+    assert desk.clock("ack", "CGJ") == ack
+    assert moved.due_at == word.due_at > resolve.due_at == word.previous_due_at
+    assert (moved.provisional, moved.calendar_version, moved.started_at) == (False, 2, resolve.started_at)
+    assert recomputed(desk, NEW_YEAR + 2 * MINUTE) == []
+
+
+def test_a_rung_climbed_before_the_new_due_time_is_withdrawn() -> None:
+    desk = Desk()
+    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
+    due_at = desk.clock("resolve", "CGJ").due_at
+    desk.watches(due_at)
+    assert [e.rung for e in desk.matter.open_on(desk.clock("resolve", "CGJ").clock_id)] == [1]
+    desk.replica._years.append(year_2027("2027-01-01", "2027-01-04", "2027-01-05"))
+    words = recomputed(desk, due_at + MINUTE)
+    assert (len(words), len(of(EscalationWithdrawn, words)), len(of(DeadlineRecomputed, words))) == (2, 1, 1)
+    assert desk.matter.open_on(desk.clock("resolve", "CGJ").clock_id) == []
+    assert "resolve" not in {word.clock for word in of(ClockBreached, desk.watches(due_at + 60 * MINUTE))}
+
+
+def test_a_clock_that_was_met_is_not_reckoned_again() -> None:
+    desk = Desk()
+    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
+    desk.hears(step("CGJ", "submitted", NEW_YEAR + MINUTE, OVER_NEW_YEAR.tasks[0].task_id))
+    met = desk.clock("resolve", "CGJ")
+    desk.replica._years.append(year_2027("2027-01-01"))
+    recomputed(desk, NEW_YEAR + 2 * MINUTE)
+    assert desk.clock("resolve", "CGJ") == met
