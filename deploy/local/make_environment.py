@@ -1,4 +1,4 @@
-"""Makes the virtual environment with nothing but Python's standard library: `python3 deploy/local/make_environment.py .venv`.
+"""Makes the virtual environment with the standard library only: `python3 deploy/local/make_environment.py .venv`.
 
 Debian and Ubuntu split the part of Python that puts pip into an environment off into the package python3-venv.
 Where it is missing, pip comes from the host's pip, or else from the distribution's package python3-pip-whl,

@@ -115,6 +115,11 @@ def test_a_service_without_a_password_is_refused_by_name(registry: Registry) -> 
         instances(registry, {user: word for user, word in PASSWORDS.items() if user != "escalation"})
 
 
+def test_an_instance_whose_queue_no_policy_would_cover_is_refused_by_name(registry: Registry) -> None:
+    with pytest.raises(Refused, match=r"department\.Far Away"):
+        instances(registry, {**PASSWORDS, "department.Far Away": "x"})
+
+
 @pytest.mark.parametrize("source", ["{", "[]", '{"intake": 5}', '{"intake": ""}', "no/such/file.json"])
 def test_passwords_that_cannot_be_read_are_refused(source: str) -> None:
     with pytest.raises(Refused, match="WHISTLE_BROKER_PASSWORDS"):

@@ -21,7 +21,7 @@ from whistle_department import consumers as department
 from whistle_dispatch import consumers as dispatch
 from whistle_escalation import consumers as escalation
 from whistle_intake import consumers as intake
-from whistle_shared.messaging import Instance, definitions
+from whistle_shared.messaging import Instance, definitions, queue_of
 from whistle_shared.registry import Registry
 
 app = typer.Typer(no_args_is_help=True, help="The broker's exchanges, queues, bindings, policies and users.")
@@ -108,12 +108,17 @@ def instances(registry: Registry, passwords: Mapping[str, str]) -> list[Instance
     """One instance for each service and each department service that has a password.
 
     Raises Refused for a service without a password, and for active departments whose instance has none: nobody
-    would ever receive their tasks.
+    would ever receive their tasks. Refuses a name whose queue the policies would not cover.
     """
     names = [*_SINGLE, *sorted(name for name in passwords if name.startswith(_DEPARTMENT))]
     missing = [name for name in names if name not in passwords]
     if missing:
         raise Refused(f"WHISTLE_BROKER_PASSWORDS has no password for {', '.join(missing)}")
+    nameless = [name for name in names if not is_work_queue(queue_of(name))]
+    if nameless:
+        raise Refused(
+            f"no policy would cover the queue of {', '.join(nameless)}: an instance is small letters and digits"
+        )
     unserved = {
         row.code: row.instance for row in registry.departments if row.active and _serving(row.instance) not in names
     }

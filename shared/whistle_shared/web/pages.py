@@ -12,12 +12,12 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from whistle_shared.auth import Forbidden
@@ -60,9 +60,19 @@ def _chosen(request: Request, what: str, default: str) -> str:
     return next((value for value in asked if value in _CHOICES[what]), default)
 
 
-def page(request: Request, content: str, status: int = 200) -> HTMLResponse:
+def page(request: Request, content: str, status: int = 200) -> Response:
     """A whole page; remembers the language and the theme that the address asked for."""
-    answer = HTMLResponse(content, status, PAGE_HEADERS)
+    return _remembering(request, HTMLResponse(content, status, PAGE_HEADERS))
+
+
+def elsewhere(request: Request, path: str) -> Response:
+    """To another page of this service; on the wall it stays the wall, and the look that was asked for stays too."""
+    mode = look_of(request).mode
+    address = f"{path}?{urlencode({'mode': mode})}" if mode else path
+    return _remembering(request, RedirectResponse(address, 303, PAGE_HEADERS))
+
+
+def _remembering(request: Request, answer: Response) -> Response:
     for what, values in _CHOICES.items():
         if request.query_params.get(what) in values:
             _set_cookie(request, answer, f"whistle_{what}", request.query_params[what])

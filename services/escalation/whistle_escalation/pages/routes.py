@@ -2,10 +2,9 @@
 
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 
 from whistle_escalation import commands, queries
 from whistle_escalation.pages.live import Live
@@ -18,6 +17,7 @@ from whistle_shared.web import (
     Language,
     Look,
     Templates,
+    elsewhere,
     form_of,
     look_of,
     page,
@@ -49,18 +49,13 @@ async def viewer(service: Service, secret: str) -> Caller | None:
     return session.caller
 
 
-def _elsewhere(path: str, look: Look) -> RedirectResponse:
-    """To another page, on the wall still the wall."""
-    return RedirectResponse(f"{path}?{urlencode({'mode': look.mode})}" if look.mode else path, 303, PAGE_HEADERS)
-
-
 @router.get("/", summary="The dashboard", response_class=HTMLResponse)
 async def dashboard(request: Request, service: Here) -> Response:
     """Whoever is not signed in is sent to `/sign-in`. `?lang=zh|en`, `?theme=auto|light|dark`, `?mode=wall`."""
     look = look_of(request)
     caller = await viewer(service, request.cookies.get(COOKIE, ""))
     if caller is None:
-        return _elsewhere("/sign-in", look)
+        return elsewhere(request, "/sign-in")
     live, templates = _live(request), _templates(request)
     frame = await live.frame(live.channel(look.language, caller))
     words = Words(look.language, templates.texts[look.language], service.replica.registry)
@@ -129,7 +124,7 @@ async def _still(service: Service, secret: str) -> bool:
 async def sign_in_page(request: Request, service: Here) -> Response:
     look = look_of(request)
     if await viewer(service, request.cookies.get(COOKIE, "")) is not None:
-        return _elsewhere("/", look)
+        return elsewhere(request, "/")
     return page(request, _sign_in_form(request, look, failed=False))
 
 
@@ -147,7 +142,7 @@ async def sign_in(request: Request, service: Here) -> Response:
         return page(request, _sign_in_form(request, look, failed=True), 401)
     async with service.group.unit() as unit:
         secret = await commands.sign_in(unit, caller)
-    answer = _elsewhere("/", look)
+    answer = elsewhere(request, "/")
     set_session_cookie(request, answer, COOKIE, secret)
     return answer
 
@@ -158,6 +153,6 @@ async def sign_out(request: Request, service: Here) -> Response:
     await form_of(request)
     async with service.group.unit() as unit:
         commands.sign_out(unit, request.cookies.get(COOKIE, ""))
-    answer = _elsewhere("/sign-in", look_of(request))
+    answer = elsewhere(request, "/sign-in")
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer

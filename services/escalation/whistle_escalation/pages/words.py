@@ -32,7 +32,7 @@ CLOCKS = {
     "plan": mark("报备方案"),
     "resolve": mark("办结"),
     "restore": mark("恢复原状"),
-    "street_verify": mark("街道核查"),
+    "street_verify": mark("核查"),
     "evaluate": mark("评价"),
 }
 RUNGS = {
