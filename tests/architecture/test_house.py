@@ -60,7 +60,9 @@ def test_only_the_unit_commits() -> None:
         place(path, call.lineno)
         for path in files(*_PRODUCT)
         for call in calls(path)
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "commit" and not within(path, "shared", "whistle_shared", "db")
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "commit"
+        and not within(path, "shared", "whistle_shared", "db")
     ]
     assert not found
 
@@ -89,7 +91,9 @@ def test_nobody_imports_a_clock_by_its_bare_name() -> None:
         place(path, node.lineno)
         for path in files(*_PRODUCT)
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.ImportFrom) and node.module == "time" and {"time", "time_ns"} & {a.name for a in node.names}
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "time"
+        and {"time", "time_ns"} & {a.name for a in node.names}
     ]
     assert not found
 
@@ -182,7 +186,9 @@ def test_nothing_names_a_place_on_one_machine() -> None:
 def invariants(top: str) -> Iterator[tuple[str, str]]:
     """Each `INVARIANT: …` under a folder: where it is kept, and its first sentence."""
     for path in files(top):
-        for match in re.finditer(r"INVARIANT: (.+?)(?:[.;:]\s|[.;]?\"\"\"|\n\s*\n)", path.read_text("utf-8"), re.DOTALL):
+        for match in re.finditer(
+            r"INVARIANT: (.+?)(?:[.;:]\s|[.;]?\"\"\"|\n\s*\n)", path.read_text("utf-8"), re.DOTALL
+        ):
             yield str(path.relative_to(ROOT)), " ".join(match[1].split())
 
 

@@ -5,7 +5,7 @@ INVARIANT: bad input is answered with a 4xx that names the field; it never becom
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +23,9 @@ async def raise_raw(city: City, content: bytes | AsyncIterator[bytes], **headers
     about = {"content-type": "application/json", "idempotency-key": uuid4().hex} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
-    return await city.call("intake", "POST", "/api/v1/whistles", role="street", scope="S01", content=content, headers=about)
+    return await city.call(
+        "intake", "POST", "/api/v1/whistles", role="street", scope="S01", content=content, headers=about
+    )
 
 
 def body(city: City, **changes: Any) -> bytes:
@@ -36,7 +38,9 @@ def refused(answer: httpx.Response, *statuses: int) -> Body:
     assert answer.status_code in statuses, (answer.status_code, answer.text[:300])
     assert answer.headers["content-type"] == "application/problem+json"
     problem: Body = answer.json()
-    assert problem["status"] == answer.status_code and problem["title"] and problem["detail"]
+    assert problem["status"] == answer.status_code
+    assert problem["title"]
+    assert problem["detail"]
     return problem
 
 
@@ -202,29 +206,20 @@ async def test_the_same_key_at_once_is_one_whistle_and_for_another_body_is_refus
     street = city.street("S01")
     answers = await asyncio.gather(*(street.tries_to_blow(key="one", title=f"t{n % 2}") for n in range(100)))
     made = [answer.json()["whistle_id"] for answer in answers if answer.status_code == 201]
-    assert len(made) == 50 and len(set(made)) == 1
+    assert len(made) == 50
+    assert len(set(made)) == 1
     for answer in answers:
         if answer.status_code != 201:
             refused(answer, 422)
 
 
-KEYS: list[Callable[[dict[str, bytes]], None]] = [
-    lambda headers: headers.pop("idempotency-key") and None,
-    lambda headers: headers.update({"idempotency-key": b""}),
-    lambda headers: headers.update({"idempotency-key": b"x" * 201}),
-    lambda headers: headers.update({"idempotency-key": "吹哨".encode()}),
-    lambda headers: headers.update({"idempotency-key": b"a b"}),
-    lambda headers: headers.update({"idempotency-key": b"a\tb"}),
-]
-
-
-@pytest.mark.parametrize("change", range(len(KEYS)))
-async def test_a_key_that_is_none_is_refused(door: City, change: int) -> None:
+@pytest.mark.parametrize("key", [None, b"", b"x" * 201, "吹哨".encode(), b"a b", b"a\tb"])
+async def test_a_key_that_is_none_is_refused(door: City, key: bytes | None) -> None:
     """Row 26."""
-    headers = {"content-type": b"application/json", "idempotency-key": b"k"}
-    KEYS[change](headers)
-    answer = await door.call(
-        "intake", "POST", "/api/v1/whistles", role="street", scope="S01", content=body(door), headers=headers
+    headers = [(b"content-type", b"application/json"), *([(b"idempotency-key", key)] if key is not None else [])]
+    token = await door.token("intake", "street", "S01")
+    answer = await door.client("intake").post(
+        "/api/v1/whistles", content=body(door), headers=[*headers, (b"authorization", f"Bearer {token}".encode())]
     )
     problem = refused(answer, 400)
     assert [error["field"] for error in problem["errors"]] == ["Idempotency-Key"]
@@ -269,7 +264,9 @@ async def test_a_page_that_cannot_be_is_refused(door: City, producer: str, path:
 
 
 @pytest.mark.parametrize(("producer", "path"), [*LISTS, ("escalation", "/clocks")])
-@pytest.mark.parametrize("query", ["state=nonsense", "status=%00", "department=%00", "whistle_id=1", "rung=0", "name=x"])
+@pytest.mark.parametrize(
+    "query", ["state=nonsense", "status=%00", "department=%00", "whistle_id=1", "rung=0", "name=x"]
+)
 async def test_an_odd_filter_is_ignored_or_refused_but_never_fails(
     door: City, producer: str, path: str, query: str
 ) -> None:

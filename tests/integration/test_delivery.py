@@ -8,8 +8,7 @@ import pytest
 import uuid_utils.compat
 from aiormq.exceptions import ChannelAccessRefused, ChannelClosed, ChannelPreconditionFailed
 
-
-from support.broker import envelopes, set_permissions
+from support.broker import envelopes
 from support.waiting import until
 from support.wire import wire
 from support.workshop import VHOST, Workshop, hear, withdrawn
@@ -119,8 +118,7 @@ async def test_an_event_that_no_queue_wants_stays_in_the_outbox_until_one_does(w
     finally:
         workshop.apply_topology()
 
-    async with workshop.engine("intake").begin() as connection:
-        await connection.exec_driver_sql("update outbox_due set next_at = now()")
+    await workshop.make_due("intake")
     await workshop.start("intake")
     await workshop.expects_count("intake", "outbox_due", 0)
     assert await workshop.broker.ready("dispatch.in") == 1
@@ -132,8 +130,7 @@ async def test_what_was_said_while_the_broker_was_away_is_said_when_it_is_back(w
     for _ in range(2):
         await close_connections(workshop)
         await workshop.say(intake, withdrawn())
-        async with workshop.engine("intake").begin() as connection:
-            await connection.exec_driver_sql("update outbox_due set next_at = now()")
+        await workshop.make_due("intake")
     await workshop.expects_count("dispatch", "note", 2)
     await workshop.expects_count("intake", "outbox_due", 0)
     assert not intake.failed.is_set()
@@ -151,24 +148,26 @@ async def close_connections(workshop: Workshop) -> None:
 async def test_a_service_may_neither_forge_nor_build_nor_listen_elsewhere(workshop: Workshop) -> None:
     connection = await aio_pika.connect(workshop.amqp_url("department.ga"))
     async with connection:
-        forged = aio_pika.Message(wire(withdrawn()), user_id="intake")
         with pytest.raises((ChannelPreconditionFailed, ChannelClosed)):
-            channel = await connection.channel()
-            exchange = await channel.get_exchange(EVENTS, ensure=False)
-            await exchange.publish(forged, WhistleWithdrawn.key)
+            await _forges(await connection.channel())
         for act in (_declares, _reads_anothers_queue, _puts_into_a_queue):
             with pytest.raises(ChannelAccessRefused):
-                await act(await connection.channel(), workshop)
+                await act(await connection.channel())
 
 
-async def _declares(channel: Any, workshop: Workshop) -> None:
+async def _forges(channel: Any) -> None:
+    forged = aio_pika.Message(wire(withdrawn()), user_id="intake")
+    await (await channel.get_exchange(EVENTS, ensure=False)).publish(forged, WhistleWithdrawn.key)
+
+
+async def _declares(channel: Any) -> None:
     await channel.declare_queue("mine", durable=True)
 
 
-async def _reads_anothers_queue(channel: Any, workshop: Workshop) -> None:
+async def _reads_anothers_queue(channel: Any) -> None:
     await (await channel.get_queue("dispatch.in", ensure=False)).get(fail=False)
 
 
-async def _puts_into_a_queue(channel: Any, workshop: Workshop) -> None:
+async def _puts_into_a_queue(channel: Any) -> None:
     await channel.default_exchange.publish(aio_pika.Message(b"x"), "dispatch.in")
     await channel.get_queue("dispatch.in", ensure=True)

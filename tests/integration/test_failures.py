@@ -165,7 +165,7 @@ async def test_an_event_on_which_the_handler_fails_parks_alone(workshop: Worksho
 
 
 async def test_an_event_that_came_too_early_is_tried_again_with_a_counted_attempt(workshop: Workshop) -> None:
-    arrived = []
+    arrived: list[bool] = []
 
     def wait_once(unit: Unit, event: Event[WhistleWithdrawn]) -> None:
         if not arrived:
@@ -180,7 +180,7 @@ async def test_an_event_that_came_too_early_is_tried_again_with_a_counted_attemp
     assert message.headers["x-reason"] == "RetryLater: its parent has not arrived"
     assert message.routing_key == "dispatch.in", "so that it returns there when its time is over"
     arrived.append(True)
-    await workshop.broker.put("dispatch.in", message.body, "intake", **{"x-attempt": 1})
+    await workshop.broker.put("dispatch.in", message.body, "intake", {"x-attempt": 1})
     await workshop.expects_count("dispatch", "note", 1)
 
 
@@ -219,7 +219,7 @@ async def _expects_after(workshop: Workshop, headers: dict[str, Any], tier: str,
         raise RetryLater("never")
 
     await workshop.start("dispatch", {WhistleWithdrawn: never})
-    await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake", **headers)
+    await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake", headers)
     queue = tier if tier == PARKING else f"retry.{tier}"
     message = await until(lambda: workshop.broker.take(queue), f"a copy in {queue}")
     assert message.headers["x-attempt"] == attempt
@@ -234,7 +234,7 @@ async def test_every_tier_is_a_queue_with_its_own_time(workshop: Workshop) -> No
 async def test_a_nonsensical_time_of_sending_harms_nobody(workshop: Workshop, nonsense: object) -> None:
     service = await workshop.start("dispatch", {WhistleWithdrawn: hear})
     for _ in range(2):
-        await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake", **{"x-sent-ms": nonsense})
+        await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake", {"x-sent-ms": nonsense})
         await workshop.expects_count("dispatch", "inbox", await workshop.count("dispatch", "note"))
     await workshop.expects_count("dispatch", "note", 2)
     assert not service.failed.is_set()
@@ -246,7 +246,8 @@ async def test_another_producer_may_not_speak_in_its_name(workshop: Workshop) ->
     await workshop.broker.put("dispatch.in", wire(withdrawn(), producer="intake"), "department.ga")
     message = await parked(workshop)
     reason = str(message.headers["x-reason"])
-    assert reason.startswith("Malformed: 'department.ga' may not") and reason.endswith("for 'intake'")
+    assert reason.startswith("Malformed: 'department.ga' may not")
+    assert reason.endswith("for 'intake'")
     assert await workshop.count("dispatch", "note") == 0
 
 

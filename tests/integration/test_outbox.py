@@ -60,7 +60,8 @@ def cancelled() -> WhistleCancelled:
 
 
 async def test_a_row_goes_by_the_brokers_confirm_and_its_receipts_and_by_nothing_else(workshop: Workshop) -> None:
-    """INVARIANT: an event is sent again until the broker has confirmed it and every awaited receipt has come."""
+    """INVARIANT: an event is sent again, with the same id, until the broker has confirmed it and every awaited
+    consumer's receipt has come."""
     taken: list[Outgoing] = []
     group = relayed(workshop, taken)
     event_id = await say(group, "dispatch", "escalation")
@@ -167,10 +168,12 @@ async def test_two_processes_that_poll_together_share_the_work(workshop: Worksho
     async with workshop.engine("intake").begin() as one, workshop.engine("intake").begin() as other:
         first = [out.event_id for out in await Outbox().claim(one, 12)]
         second = [out.event_id for out in await Outbox().claim(other, 100)]
-    assert len(first) == 12 and len(second) == 8
+    assert len(first) == 12
+    assert len(second) == 8
     assert set(first) | set(second) == wanted
 
 
 async def test_every_producer_can_tell_of_a_stuck_delivery(workshop: Workshop) -> None:
     for producer in ("intake", "dispatch", "department", "escalation"):
-        assert f"{producer}.delivery_stuck.v1" in TYPES and f"{producer}.delivery_recovered.v1" in TYPES
+        assert f"{producer}.delivery_stuck.v1" in TYPES
+        assert f"{producer}.delivery_recovered.v1" in TYPES

@@ -51,7 +51,9 @@ def test_no_table_of_a_service_hides_one_of_the_mechanisms() -> None:
         assert not set(described.tables) & set(own.tables), service
 
 
-async def _schema(infrastructure: Infrastructure, described: list[MetaData], service: str | None) -> dict[str, set[tuple[object, ...]]]:
+async def _schema(
+    infrastructure: Infrastructure, described: list[MetaData], service: str | None
+) -> dict[str, set[tuple[object, ...]]]:
     """The catalogue of a fresh database, migrated by a service or made from descriptions."""
     url = await make_database(infrastructure, "whistle_schema")
     if service is not None:

@@ -50,7 +50,12 @@ async def test_a_unit_writes_values_as_they_are(workshop: Workshop) -> None:
     async with workshop.group().unit() as unit:
         write_note(unit, uuid_utils.compat.uuid7(), said)
         unit.insert(
-            note, note_id=uuid_utils.compat.uuid7(), whistle_id=uuid_utils.compat.uuid7(), said="", tags="null", count=None
+            note,
+            note_id=uuid_utils.compat.uuid7(),
+            whistle_id=uuid_utils.compat.uuid7(),
+            said="",
+            tags="null",
+            count=None,
         )
 
     rows = await workshop.rows("intake", "select said, tags, count from note order by said desc")
@@ -76,10 +81,13 @@ async def test_keep_leaves_a_known_row_alone_and_insert_does_not_stand_one(works
     async with workshop.group().unit() as unit:
         unit.keep(note, **row, said="后")
 
-    with pytest.raises(IntegrityError):
+    async def insert() -> None:
         async with workshop.group().unit() as unit:
             write_note(unit, key, "also lost")
             unit.insert(note, **row, said="再")
+
+    with pytest.raises(IntegrityError):
+        await insert()
     assert [row.said for row in await workshop.rows("intake", "select said from note")] == ["先"]
 
 
@@ -89,12 +97,14 @@ async def test_an_effect_and_its_events_are_one_transaction(workshop: Workshop) 
     group = Group(workshop.engine("intake"), "intake", workshop.time, load_nothing, Outbox(), handed_over.extend)
     whistle = uuid_utils.compat.uuid7()
 
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with group.unit() as unit:
             write_note(unit, whistle, "never")
             unit.emit(withdrawn(whistle), whistle)
             raise ZeroDivisionError
 
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert await workshop.count("intake", "note") == 0
     assert await workshop.count("intake", "outbox") == 0
     assert await workshop.count("intake", "subject_version") == 0

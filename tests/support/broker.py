@@ -1,4 +1,4 @@
-"""The broker as its administrator sees it: apply a topology, count, purge, look into parking, put messages in by hand."""
+"""The broker as its administrator sees it: topology, counts, purges, parking, and messages put in by hand."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -124,8 +124,7 @@ class Broker:
     async def take(self, queue: str) -> AbstractIncomingMessage | None:
         """The first message of a queue, taken out for good; None when there is none."""
         opened = await self.channel.get_queue(queue, ensure=False)
-        message = await opened.get(no_ack=True, fail=False)
-        return message
+        return await opened.get(no_ack=True, fail=False)
 
     async def take_all(self, queue: str) -> list[AbstractIncomingMessage]:
         """Every message that waits in a queue, taken out for good."""
@@ -134,14 +133,16 @@ class Broker:
             taken.append(message)
         return taken
 
-    async def put(self, queue: str, body: bytes, sender: str, *, content_type: str = SINGLE, **headers: Any) -> None:
+    async def put(
+        self, queue: str, body: bytes, sender: str, headers: dict[str, Any] | None = None, content_type: str = SINGLE
+    ) -> None:
         """Put a message straight into a queue, as a replay does: the administrator vouches for `sender`."""
         message = aio_pika.Message(
             body=body,
             content_type=content_type,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             user_id=self.admin,
-            headers={"x-sender": sender, **headers},
+            headers={"x-sender": sender} | (headers or {}),
         )
         await self.channel.default_exchange.publish(message, routing_key=queue, timeout=10)
 

@@ -12,7 +12,7 @@ import httpx
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from support.city import City
+    from support.ground import Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def expect(answer: httpx.Response, *statuses: int) -> dict[str, Any]:
 class StreetOffice:
     """One street's people."""
 
-    city: "City"
+    city: "Ground"
     code: str
 
     def says(self, category: str | None = "0701", **more: Any) -> dict[str, Any]:
@@ -98,9 +98,7 @@ class StreetOffice:
 
     async def lists(self, **query: Any) -> list[dict[str, Any]]:
         """This street's whistles, newest first."""
-        answer = await self.city.call(
-            "intake", "GET", "/api/v1/whistles", role="street", scope=self.code, params=query
-        )
+        answer = await self.city.call("intake", "GET", "/api/v1/whistles", role="street", scope=self.code, params=query)
         return list(expect(answer)["items"])
 
 
@@ -108,7 +106,7 @@ class StreetOffice:
 class DepartmentOffice:
     """One department's people, at the instance that serves them."""
 
-    city: "City"
+    city: "Ground"
     code: str
 
     @property
@@ -162,7 +160,7 @@ class DepartmentOffice:
 class WhistleOffice:
     """The district whistle office."""
 
-    city: "City"
+    city: "Ground"
 
     async def dispatch(self, whistle: Blown) -> dict[str, Any]:
         """Who is responsible for a whistle, waited for."""
@@ -196,7 +194,7 @@ class WhistleOffice:
 class Watch:
     """Whoever watches the clocks for the whole district."""
 
-    city: "City"
+    city: "Ground"
 
     async def clocks(self, **query: Any) -> list[dict[str, Any]]:
         """Clocks, by `whistle_id`, `department`, `name`, `status`."""

@@ -30,7 +30,7 @@ PROCESSES = {
 
 def room_of(producer: str) -> str:
     """`department.ga` → `department`: the service whose program it is."""
-    return producer.split(".")[0]
+    return producer.split(".", maxsplit=1)[0]
 
 
 @contextmanager

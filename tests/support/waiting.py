@@ -9,7 +9,7 @@ T = TypeVar("T")
 SECONDS = 15.0
 
 
-async def until(condition: Callable[[], Awaitable[T]], what: str, seconds: float = SECONDS) -> T:
+async def until(condition: Callable[[], Awaitable[T | None]], what: str, seconds: float = SECONDS) -> T:
     """The first truthy value of `condition`, asked about thirty times a second.
 
     Raises AssertionError that says what was waited for and what was seen last.

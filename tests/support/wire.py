@@ -9,7 +9,9 @@ from support.clockface import MONDAY
 from whistle_shared.contracts import Event, EventData, encode
 
 
-def envelope(data: EventData, *, producer: str = "intake", time: datetime | None = None, **more: Any) -> Event[EventData]:
+def envelope(
+    data: EventData, *, producer: str = "intake", time: datetime | None = None, **more: Any
+) -> Event[EventData]:
     """An event that says `data`, about its whistle."""
     return Event(
         id=uuid_utils.compat.uuid7(),

@@ -4,6 +4,7 @@
 runtime. A test may also use only a `Group` on one of the databases.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -61,9 +62,7 @@ def withdrawn(whistle_id: UUID | None = None, reason: str = "自行解决", roun
 
 def write_note(unit: Unit, whistle_id: UUID, said: str, count: int = 1) -> None:
     """One row in the toy table."""
-    unit.insert(
-        note, note_id=uuid_utils.compat.uuid7(), whistle_id=whistle_id, said=said, tags='["新"]', count=count
-    )
+    unit.insert(note, note_id=uuid_utils.compat.uuid7(), whistle_id=whistle_id, said=said, tags='["新"]', count=count)
 
 
 def hear(unit: Unit, event: Event[WhistleWithdrawn]) -> None:
@@ -79,9 +78,7 @@ class Workshop:
     def __init__(self, infrastructure: Infrastructure) -> None:
         self._infrastructure = infrastructure
         self.time = SettableTime(MONDAY)
-        self.broker = Broker(
-            in_vhost(infrastructure.amqp_admin_url, VHOST), tuple(f"{name}.in" for name in NAMES)
-        )
+        self.broker = Broker(in_vhost(infrastructure.amqp_admin_url, VHOST), tuple(f"{name}.in" for name in NAMES))
         self._databases: dict[str, str] = {}
         self._engines: dict[str, AsyncEngine] = {}
         self._running: list[Service] = []
@@ -161,6 +158,20 @@ class Workshop:
         """Stop one service in good order."""
         self._running.remove(service)
         await service.stop()
+
+    async def cut_off(self, service: Service) -> None:
+        """End a service as a crash does: nothing is finished and nothing handed over."""
+        self._running.remove(service)
+        service.stopping = True
+        for task in service._tasks:
+            task.cancel()
+        await asyncio.gather(*service._tasks, return_exceptions=True)
+        await service.engine.dispose()
+
+    async def make_due(self, name: str) -> None:
+        """Let every lease and every waiting time in an outbox be over."""
+        async with self.engine(name).begin() as connection:
+            await connection.exec_driver_sql("update outbox_due set next_at = clock_timestamp()")
 
     # -- looks ----------------------------------------------------------------------------------------------
 

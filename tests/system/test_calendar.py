@@ -41,7 +41,8 @@ async def test_a_published_calendar_moves_provisional_due_times_and_says_so(city
 
     moved = next(e["data"] for e in entries if e["event"] == "escalation.deadline_recomputed.v1")
     assert (after["provisional"], moved["provisional"]) == (False, False)
-    assert moved["previous_due_at"] == before["due_at"] and moved["due_at"] == after["due_at"] > before["due_at"]
+    assert moved["previous_due_at"] == before["due_at"]
+    assert moved["due_at"] == after["due_at"] > before["due_at"]
     assert {c["name"]: c["due_at"] for c in shown["clocks"]}["resolve"] == after["due_at"]
 
 
@@ -59,5 +60,7 @@ def _with_2027(tmp_path: Path, days_off: list[str]) -> Path:
     copytree(SAMPLE, folder)
     (folder / "calendar").mkdir(exist_ok=True)
     days = [{"name": "元旦", "date": day, "isOffDay": True} for day in days_off]
-    (folder / "calendar" / "2027.json").write_text(json.dumps({"year": 2027, "papers": ["https://example.org/2027"], "days": days}), "utf-8")
+    (folder / "calendar" / "2027.json").write_text(
+        json.dumps({"year": 2027, "papers": ["https://example.org/2027"], "days": days}), "utf-8"
+    )
     return folder

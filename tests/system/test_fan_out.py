@@ -42,7 +42,8 @@ async def test_the_hosted_and_the_dedicated_instance_both_serve(city: City) -> N
     await city.department("GA").acknowledges(whistle)
     await city.department("CGJ").acknowledges(whistle)
 
-    assert city.instance_of("GA") == "department.ga" and city.instance_of("CGJ") == "department.hosted"
+    assert city.instance_of("GA") == "department.ga"
+    assert city.instance_of("CGJ") == "department.hosted"
     await city.expects_clock(whistle, "ack", "met", department="GA")
     await city.expects_clock(whistle, "ack", "met", department="CGJ")
     here, there = city.department("GA"), city.department("CGJ")
@@ -111,6 +112,7 @@ async def test_a_department_that_closed_meanwhile_is_left_out_and_flagged(city: 
 
 
 async def test_a_later_policy_touches_only_later_whistles(city: City) -> None:
+    """INVARIANT: a clock's terms never change after the dispatch; a later policy touches only later whistles."""
     before = await city.street("S01").blows(departments=["CGJ"])
     await city.settles()
     registry = city.pack.registry

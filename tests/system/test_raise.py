@@ -50,7 +50,11 @@ async def test_a_repeat_with_the_same_key_gives_the_same_answer_and_burns_no_num
     street = city.street("S01")
     first = await street.tries_to_blow(key="key-1")
     again = await street.tries_to_blow(key="key-1")
-    assert (again.status_code, again.json(), again.headers["location"]) == (201, first.json(), first.headers["location"])
+    assert (again.status_code, again.json(), again.headers["location"]) == (
+        201,
+        first.json(),
+        first.headers["location"],
+    )
     assert again.headers["idempotency-replayed"] == "true"
     assert (await street.blows(key="key-2")).number.endswith("-0002")
     assert len(await street.lists()) == 2

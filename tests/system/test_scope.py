@@ -1,4 +1,7 @@
-"""Who may see and do what: one's own, and nothing else exists."""
+"""Who may see and do what: one's own, and nothing else exists.
+
+INVARIANT: a caller sees and changes only what its scope covers; the rest does not exist for it (404).
+"""
 
 import pytest
 
@@ -26,6 +29,7 @@ async def test_a_street_sees_and_withdraws_only_its_own_whistles(city: City) -> 
 
 
 async def test_a_department_sees_and_moves_only_its_own_tasks(city: City) -> None:
+    """INVARIANT: only a department's own token moves its task; the district and operations may look and no more."""
     whistle = await city.street("S01").blows("0701", departments=["CGJ", "PSGS"])
     theirs = await city.department("PSGS").task(whistle)
     mine = city.department("CGJ")
@@ -91,11 +95,13 @@ async def test_a_role_may_not_do_what_is_anothers(
 
 
 @pytest.mark.parametrize("producer", ["intake", "dispatch", "department.hosted", "department.ga", "escalation"])
-@pytest.mark.parametrize("header", [None, "Bearer", "Bearer nonsense", "Basic YTpi", "Bearer " + "x" * 5000, "Bearer 吹"])
+@pytest.mark.parametrize(
+    "header", [None, "Bearer", "Bearer nonsense", "Basic YTpi", "Bearer " + "x" * 5000, "Bearer 吹"]
+)
 async def test_without_a_token_nothing_is_shown(door: City, producer: str, header: str | None) -> None:
     paths = {"intake": "/whistles", "dispatch": "/dispatches", "escalation": "/clocks"}
     path = "/api/v1" + paths.get(producer, "/tasks")
-    headers = {} if header is None else {"authorization": header.encode()}
+    headers = [] if header is None else [(b"authorization", header.encode())]
     answer = await door.client(producer).get(path, headers=headers)
     assert (answer.status_code, answer.headers.get("www-authenticate")) == (401, "Bearer")
 

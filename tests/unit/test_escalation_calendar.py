@@ -1,6 +1,6 @@
 """What a published calendar does to clocks that were reckoned without it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,16 @@ from support.clockface import MONDAY
 from support.desk import KEY_CALL, MINUTE, Desk, minutes, of, step
 from support.paperwork import WHISTLE
 from whistle_escalation import commands
+from whistle_shared import worktime
 from whistle_shared.contracts import EventData
 from whistle_shared.contracts.dispatch import CalendarPublished
-from whistle_shared.contracts.escalation import ClockBreached, DeadlineRecomputed, EscalationWithdrawn
+from whistle_shared.contracts.escalation import (
+    ClockBreached,
+    ClockWarned,
+    DeadlineRecomputed,
+    EscalationRaised,
+    EscalationWithdrawn,
+)
 from whistle_shared.messaging import RetryLater
 
 
@@ -58,6 +65,24 @@ def test_a_published_calendar_moves_provisional_due_times_only() -> None:
     assert moved.due_at == word.due_at > resolve.due_at == word.previous_due_at
     assert (moved.provisional, moved.calendar_version, moved.started_at) == (False, 2, resolve.started_at)
     assert recomputed(desk, NEW_YEAR + 2 * MINUTE) == []
+
+
+def test_the_ladder_of_a_moved_clock_counts_from_the_new_due_time() -> None:
+    desk = Desk()
+    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
+    desk.replica._years.append(year_2027("2027-01-01", "2027-01-04"))
+    recomputed(desk, NEW_YEAR + MINUTE)
+    new_due = desk.clock("resolve", "CGJ").due_at
+    words = [word for word in desk.watches(new_due + timedelta(days=30)) if getattr(word, "clock", "") == "resolve"]
+    (spec,) = [spec for spec in OVER_NEW_YEAR.terms["standard"] if spec.name == "resolve"]
+    calendar = desk.replica.calendar(2)
+    expected = [
+        worktime.due(new_due, worktime.Limit.parse(rung.delay), calendar).at if rung.delay else new_due
+        for rung in spec.ladder
+    ]
+    assert [word.rung_at for word in of(EscalationRaised, words)] == expected
+    assert len(of(ClockWarned, words)) == 2
+    assert all(word.late_by_seconds == 0 for word in of(EscalationRaised, words))
 
 
 def test_a_rung_climbed_before_the_new_due_time_is_withdrawn() -> None:

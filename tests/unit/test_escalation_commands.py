@@ -127,6 +127,22 @@ def test_the_submission_of_finished_work_ends_every_clock_of_the_departments_sid
     }
 
 
+def test_what_began_with_the_acknowledgement_ends_with_the_submission() -> None:
+    desk = Desk()
+    desk.hears(paperwork.event(KEY_CALL, MONDAY))
+    task = KEY_CALL.tasks[1]
+    desk.hears(step("GA", "acknowledged", minutes(20), task.task_id))
+    receipt = desk.hears(step("GA", "submitted", minutes(60), task.task_id))[-1]
+    assert {clock for department, clock in desk.running() if department == "GA"} == {"street_verify"}
+    assert isinstance(receipt, ClocksChanged)
+    assert {change.name: change.status for change in receipt.changes} == {
+        "first_meeting": "met",
+        "plan": "met",
+        "resolve": "met",
+        "street_verify": "running",
+    }
+
+
 @pytest.mark.parametrize("which", ["acknowledged", "arrived", "submitted"])
 def test_a_step_of_one_department_never_touches_anothers_clocks(which: domain.Step) -> None:
     """INVARIANT: one department's acknowledgement never silences another's clock."""

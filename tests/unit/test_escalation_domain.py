@@ -156,6 +156,14 @@ def test_a_moved_due_time_that_lies_ahead_undoes_the_breach() -> None:
     assert again.next_at == MONDAY + 2 * HOUR + 15 * MINUTE
 
 
+@pytest.mark.parametrize(("minutes", "undone"), [(59, False), (60, False), (61, True)])
+def test_a_breach_that_came_at_or_after_the_new_due_time_stands(minutes: int, undone: bool) -> None:
+    breached, _ = fired(CLOCK, 60)
+    moved = domain.move_due(breached, instants(SPEC, minutes * MINUTE, (timedelta(0),) * 3), 2)
+    assert (moved.breached_at is None) == undone
+    assert moved.climbed == breached.climbed == 1
+
+
 def test_a_due_time_moved_into_the_past_is_a_breach_at_the_next_look() -> None:
     sooner = instants(SPEC, 20 * MINUTE, (timedelta(0), 15 * MINUTE, 30 * MINUTE))
     moved = domain.move_due(CLOCK, sooner, 2)

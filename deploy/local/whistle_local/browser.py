@@ -65,7 +65,7 @@ def _starts(program: Path) -> bool:
     """Ubuntu's chromium-browser is a placeholder that only says how to install the real one."""
     if not os.access(program, os.X_OK):
         return False
-    return subprocess.run([program, "--version"], capture_output=True, timeout=60).returncode == 0
+    return subprocess.run([program, "--version"], check=False, capture_output=True, timeout=60).returncode == 0
 
 
 def _install_with_apt() -> None:
@@ -73,7 +73,7 @@ def _install_with_apt() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", "fonts-noto-cjk"]
     for command in (["apt-get", "update", "--quiet"], install):
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=False, env=environment, capture_output=True)
 
 
 def _unpack(folder: Path) -> None:
@@ -146,7 +146,7 @@ def _pip(*arguments: str) -> None:
 
 
 def _run(*command: str, folder: Path | None = None) -> None:
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    result = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise StackError(f"`{' '.join(command[:4])} …` failed ({reason}): {ADVICE}")

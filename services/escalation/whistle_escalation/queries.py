@@ -188,14 +188,14 @@ def _open_by_rung(caller: Caller) -> Select[Any]:
 
 def _worst(caller: Caller) -> Select[Any]:
     """Each clock at its highest open rung; `standing` counts all clocks that stand there."""
-    standing = select(tables.escalation, _m.number, _m.title, _m.street, _c.provisional).distinct(_e.clock_id)
-    standing = standing.join_from(tables.escalation, tables.matter, _e.whistle_id == _m.whistle_id)
-    standing = standing.join(tables.clock, _c.clock_id == _e.clock_id).where(_e.status == "open")
-    highest = _scoped(standing, caller, _e.department).order_by(_e.clock_id, _e.rung.desc()).subquery()
-    h = highest.c
-    at_rung = func.count().over(partition_by=h.rung).label("standing")
-    place = func.row_number().over(partition_by=h.rung, order_by=(h.due_at, h.clock_id)).label("place")
-    ranked = select(highest, at_rung, place).subquery()
+    from_top = func.row_number().over(partition_by=_e.clock_id, order_by=_e.rung.desc()).label("from_top")
+    climbed = select(tables.escalation, _m.number, _m.title, _m.street, _c.provisional, from_top)
+    climbed = climbed.join_from(tables.escalation, tables.matter, _e.whistle_id == _m.whistle_id)
+    climbed = climbed.join(tables.clock, _c.clock_id == _e.clock_id).where(_e.status == "open")
+    s = _scoped(climbed, caller, _e.department).subquery().c
+    at_rung = func.count().over(partition_by=s.rung).label("standing")
+    place = func.row_number().over(partition_by=s.rung, order_by=(s.due_at, s.clock_id)).label("place")
+    ranked = select(*s, at_rung, place).where(s.from_top == 1).subquery()
     return select(ranked).where(ranked.c.place <= _WORST).order_by(ranked.c.rung.desc(), ranked.c.place)
 
 

@@ -16,9 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 log = structlog.get_logger(__name__)
 
-_SERVER_SETTINGS = {
-    "jit": "off",
-    "timezone": "UTC",
+_SETTINGS = {"jit": "off", "timezone": "UTC"}
+_LIMITS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "15s",
@@ -27,8 +26,9 @@ _TRANSIENT = ("40001", "40P01", "55P03", "57014")
 _OUTAGE = ("57P01", "57P02", "57P03", "53300", "53100", "25P03", "08")
 
 
-def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle") -> AsyncEngine:
-    """An engine for `postgresql+asyncpg://…`. Waits at most 2 s for a pooled connection, 5 s for a statement."""
+def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle", patient: bool = False) -> AsyncEngine:
+    """An engine for `postgresql+asyncpg://…`. Waits at most 2 s for a pooled connection or a lock, 5 s for a statement;
+    a `patient` one (for migrations) waits for its work as long as it takes."""
     return create_async_engine(
         url,
         pool_size=pool_size,
@@ -37,8 +37,8 @@ def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle") -> Async
         pool_pre_ping=True,
         connect_args={
             "timeout": 5,
-            "command_timeout": 6,
-            "server_settings": _SERVER_SETTINGS | {"application_name": name},
+            "command_timeout": None if patient else 6,
+            "server_settings": (_SETTINGS if patient else _SETTINGS | _LIMITS) | {"application_name": name},
         },
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.staticfiles import StaticFiles
 
 from whistle_escalation.pages.live import Live
-from whistle_escalation.pages.routes import router
+from whistle_escalation.pages.routes import pages, streams
 from whistle_shared.runtime import Service
 from whistle_shared.web import Templates
 
@@ -21,7 +21,8 @@ def install(service: Service) -> None:
     live = Live(service, templates)
     service.duties["dashboard"] = live.run
     service.app.state.templates, service.app.state.live = templates, live
-    service.app.include_router(router)
+    service.app.include_router(pages)
+    service.app.include_router(streams)
     service.app.mount("/static", StaticFiles(directory=_PACKAGE / "static"), name="static")
 
 

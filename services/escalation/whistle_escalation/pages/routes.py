@@ -1,21 +1,23 @@
 """The dashboard's addresses: the page, its stream, signing in and out."""
 
-from functools import partial
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+import structlog
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.routing import APIRoute
 
 from whistle_escalation import commands, queries
 from whistle_escalation.pages.live import Live
 from whistle_escalation.pages.words import Words, iso
 from whistle_shared.auth import Caller, Unauthenticated
-from whistle_shared.runtime import Here, Service
+from whistle_shared.db import is_outage, is_transient
+from whistle_shared.runtime import Here
 from whistle_shared.web import (
     PAGE_HEADERS,
     PROBLEMS,
     Language,
-    Look,
     Templates,
     elsewhere,
     form_of,
@@ -24,8 +26,35 @@ from whistle_shared.web import (
     set_session_cookie,
 )
 
-router = APIRouter(tags=["pages"])
+log = structlog.get_logger(__name__)
 COOKIE = "whistle_session_escalation"
+_TRY_AGAIN = "5"
+
+
+class PageRoute(APIRoute):
+    """Whoever opens a page while the database is away gets a page that tries again, not a problem document."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Exception as error:
+                if not (is_outage(error) or is_transient(error)):
+                    raise
+                log.warning("page.unavailable", path=request.url.path, error=repr(error)[:300])
+                look = look_of(request)
+                content = _templates(request).render(look.language, "unavailable.html", look=look)
+                unavailable = page(request, content, 503)
+                unavailable.headers["Refresh"] = _TRY_AGAIN
+                return unavailable
+
+        return answer
+
+
+pages = APIRouter(tags=["pages"], route_class=PageRoute)
+streams = APIRouter(tags=["pages"])
 
 
 def _templates(request: Request) -> Templates:
@@ -38,10 +67,11 @@ def _live(request: Request) -> Live:
     return live
 
 
-async def viewer(service: Service, secret: str) -> Caller | None:
-    """Who is signed in with this cookie, or None. A session in use is renewed."""
+async def _viewer(request: Request, service: Here) -> Caller | None:
+    """Who is signed in with this request's cookie, or None. A session in use is renewed."""
+    secret = request.cookies.get(COOKIE)
     session = await queries.session(service.engine, secret) if secret else None
-    if session is None:
+    if secret is None or session is None:
         return None
     if session.ageing:
         async with service.group.unit() as unit:
@@ -49,15 +79,27 @@ async def viewer(service: Service, secret: str) -> Caller | None:
     return session.caller
 
 
-@router.get("/", summary="The dashboard", response_class=HTMLResponse)
-async def dashboard(request: Request, service: Here) -> Response:
+Viewer = Annotated[Caller | None, Depends(_viewer)]
+
+
+async def _listener(viewer: Viewer) -> Caller:
+    """A stream has nobody to show a form to: 401, never a redirect."""
+    if viewer is None:
+        raise Unauthenticated("sign in first")
+    return viewer
+
+
+Listener = Annotated[Caller, Depends(_listener)]
+
+
+@pages.get("/", summary="The dashboard", response_class=HTMLResponse)
+async def dashboard(request: Request, service: Here, viewer: Viewer) -> Response:
     """Whoever is not signed in is sent to `/sign-in`. `?lang=zh|en`, `?theme=auto|light|dark`, `?mode=wall`."""
-    look = look_of(request)
-    caller = await viewer(service, request.cookies.get(COOKIE, ""))
-    if caller is None:
+    if viewer is None:
         return elsewhere(request, "/sign-in")
+    look = look_of(request)
     live, templates = _live(request), _templates(request)
-    frame = await live.frame(live.channel(look.language, caller))
+    frame = await live.frame(live.channel(look.language, viewer))
     words = Words(look.language, templates.texts[look.language], service.replica.registry)
     content = templates.render(
         look.language,
@@ -66,7 +108,7 @@ async def dashboard(request: Request, service: Here) -> Response:
         frame=frame,
         words=words,
         spans=words.spans(),
-        scope=_scope(words, caller),
+        scope=_scope(words, viewer),
         now=service.time.now(),
         rate=service.time.rate,
         iso=iso,
@@ -81,15 +123,13 @@ def _scope(words: Words, caller: Caller) -> str:
     return words.street(caller.scope) if caller.role == "street" else words.department(caller.scope)
 
 
-@router.head("/events", include_in_schema=False)
-async def may_listen(request: Request, service: Here) -> Response:
+@streams.head("/events", include_in_schema=False)
+async def may_listen(listener: Listener) -> Response:
     """204 or 401: a browser's EventSource does not tell why it was refused."""
-    if await viewer(service, request.cookies.get(COOKIE, "")) is None:
-        raise Unauthenticated("sign in first")
     return Response(status_code=204, headers=PAGE_HEADERS)
 
 
-@router.get(
+@streams.get(
     "/events",
     summary="Server-sent events for the dashboard",
     response_class=StreamingResponse,
@@ -98,6 +138,7 @@ async def may_listen(request: Request, service: Here) -> Response:
 async def events(
     request: Request,
     service: Here,
+    listener: Listener,
     lang: Language = "zh",
     after: Annotated[str | None, Query(max_length=64, description="The position the page shows")] = None,
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
@@ -105,41 +146,37 @@ async def events(
     """`hello {now, rate, until, as_of, build}` first, `beat {now, rate, until, as_of}` every 15 s, unnamed messages
     with fresh panels (panel → HTML), `resync` when the page is to be loaded again. Ids are positions of the event log.
     Never redirects."""
-    secret = request.cookies.get(COOKIE, "")
-    caller = await viewer(service, secret)
-    if caller is None:
-        raise Unauthenticated("sign in first")
+
+    async def still_welcome() -> bool:
+        return await _viewer(request, service) is not None
+
     live = _live(request)
-    stream = live.stream(live.channel(lang, caller), last_event_id or after, partial(_still, service, secret))
+    stream = live.stream(live.channel(lang, listener), last_event_id or after, still_welcome)
     return StreamingResponse(
         stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
 
 
-async def _still(service: Service, secret: str) -> bool:
-    return await viewer(service, secret) is not None
-
-
-@router.get("/sign-in", include_in_schema=False)
-async def sign_in_page(request: Request, service: Here) -> Response:
-    look = look_of(request)
-    if await viewer(service, request.cookies.get(COOKIE, "")) is not None:
+@pages.get("/sign-in", include_in_schema=False)
+async def sign_in_page(request: Request, viewer: Viewer) -> Response:
+    if viewer is not None:
         return elsewhere(request, "/")
-    return page(request, _sign_in_form(request, look, failed=False))
+    return page(request, _sign_in_form(request, failed=False))
 
 
-def _sign_in_form(request: Request, look: Look, *, failed: bool) -> str:
+def _sign_in_form(request: Request, *, failed: bool) -> str:
+    look = look_of(request)
     return _templates(request).render(look.language, "sign_in.html", look=look, failed=failed)
 
 
-@router.post("/sign-in", include_in_schema=False)
+@pages.post("/sign-in", include_in_schema=False)
 async def sign_in(request: Request, service: Here) -> Response:
     """Opens a session for the token's holder. A wrong token brings the form back with a word about it (401)."""
-    form, look = await form_of(request), look_of(request)
+    form = await form_of(request)
     try:
         caller = await service.tokens.caller(form.get("token", "").strip())
     except Unauthenticated:
-        return page(request, _sign_in_form(request, look, failed=True), 401)
+        return page(request, _sign_in_form(request, failed=True), 401)
     async with service.group.unit() as unit:
         secret = await commands.sign_in(unit, caller)
     answer = elsewhere(request, "/")
@@ -147,7 +184,7 @@ async def sign_in(request: Request, service: Here) -> Response:
     return answer
 
 
-@router.post("/sign-out", include_in_schema=False)
+@pages.post("/sign-out", include_in_schema=False)
 async def sign_out(request: Request, service: Here) -> Response:
     """Ends the session, here and for whoever else has the cookie."""
     await form_of(request)

@@ -189,10 +189,17 @@
     return (four - Date.now()) % 86_400_000;
   }
 
+  // Only while the server answers: nobody stands at the wall to leave the browser's error page.
+  async function renew() {
+    const answer = await fetch("/events", { method: "HEAD" }).catch(() => null);
+    if (answer?.ok) location.reload();
+    else setTimeout(renew, 60_000);
+  }
+
   document.querySelectorAll("[data-panel]").forEach((panel) => [...panel.children].forEach(remember));
   setTime({ now: body.dataset.now, rate: Number(body.dataset.rate), as_of: body.dataset.asOf });
   tick();
   setInterval(() => { if (!paused) tick(); guard(); }, time.rate > 1 ? 250 : 1000);
   open();
-  if (wall) { keepAwake(); setTimeout(() => location.reload(), untilFour()); }
+  if (wall) { keepAwake(); setTimeout(renew, untilFour()); }
 })();

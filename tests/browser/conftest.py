@@ -1,0 +1,103 @@
+"""A headless Chromium, the dashboard at a real address, and a person who looks at it.
+
+Every page of every test is watched: whatever the browser complains about (a script error, a violated policy, a file that
+is missing) fails the test, unless the test itself caused it (`Visitor.may_fail`).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from support.city import City
+from support.door import Door
+from support.places import ROOT
+from whistle_local.browser import find_chromium
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for the session. Fails when there is none: `make browser` provides it."""
+    program = find_chromium(ROOT)
+    assert program is not None, "no Chromium: run `make browser`, or name one in WHISTLE_CHROMIUM"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def door(city: City) -> AsyncIterator[Door]:
+    """The escalation service at a port of this machine."""
+    opened = Door(city, "escalation")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@dataclass
+class Visitor:
+    """Someone with a browser and, as they choose, a token."""
+
+    city: City
+    door: Door
+    browser: Browser
+    complaints: list[str] = field(default_factory=list)
+    may_fail: tuple[str, ...] = ()
+
+    @asynccontextmanager
+    async def at(self, path: str = "/", *, width: int = 1440, height: int = 900, **context: str) -> AsyncIterator[Page]:
+        """A fresh browser profile that opens a page."""
+        profile = await self.browser.new_context(viewport={"width": width, "height": height}, **context)  # type: ignore[arg-type]
+        try:
+            page = await profile.new_page()
+            page.set_default_timeout(10_000)
+            page.on("console", self._listen)
+            page.on("pageerror", lambda error: self.complaints.append(str(error)))
+            await page.goto(self.door.address + path)
+            yield page
+        finally:
+            await profile.close()
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(text in message.text for text in self.may_fail):
+            self.complaints.append(message.text)
+
+    @asynccontextmanager
+    async def signed_in(
+        self, path: str = "/", *, role: str = "district", scope: str = "*", width: int = 1440, height: int = 900, **context: str
+    ) -> AsyncIterator[Page]:
+        """A page behind the sign-in form, live."""
+        async with self.at(path, width=width, height=height, **context) as page:
+            await page.fill("#token", await self.city.token("escalation", role, scope))
+            await page.click("main button")
+            await page.wait_for_selector("#light[data-state=live]")
+            yield page
+
+
+@pytest.fixture
+def visitor(city: City, door: Door, chromium: Browser, request: pytest.FixtureRequest) -> Visitor:
+    """Somebody at a browser. Whatever their browser complained about fails the test."""
+    person = Visitor(city, door, chromium)
+    request.addfinalizer(_contented(person))
+    return person
+
+
+def _contented(person: Visitor) -> Callable[[], None]:
+    def check() -> None:
+        assert not person.complaints, person.complaints
+
+    return check

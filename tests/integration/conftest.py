@@ -1,0 +1,33 @@
+"""The yard: a vhost of its own with the whole topology, where no service listens."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from support.broker import Broker, in_vhost, remove_vhost
+from support.places import SAMPLE
+from support.stack import PROCESSES
+from support.yard import VHOST, Yard, logins
+from whistle_ctl import topology
+from whistle_dispatch.domain import read_pack
+from whistle_local import Infrastructure
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def standing_yard(infrastructure: Infrastructure) -> AsyncIterator[Yard]:
+    remove_vhost(infrastructure.management_url, VHOST)
+    document = topology.document_of(read_pack(SAMPLE).registry, logins(infrastructure), VHOST)
+    await topology.apply(infrastructure.management_url, document)
+    queues = tuple(f"{producer}.in" for producer in PROCESSES.values())
+    broker = Broker(in_vhost(infrastructure.amqp_admin_url, VHOST), queues)
+    await broker.open()
+    yield Yard(infrastructure, document, broker)
+    await broker.close()
+    remove_vhost(infrastructure.management_url, VHOST)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def yard(standing_yard: Yard) -> Yard:
+    await topology.apply(standing_yard.management, standing_yard.document)
+    await standing_yard.broker.purge()
+    return standing_yard

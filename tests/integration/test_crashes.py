@@ -1,0 +1,93 @@
+"""A service that is cut off in the middle: nothing lost, nothing doubled, whatever order the pieces came in."""
+
+import pytest
+import uuid_utils.compat
+
+from support.broker import set_permissions
+from support.waiting import until
+from support.wire import wire
+from support.workshop import VHOST, Workshop, hear, withdrawn
+from whistle_shared.contracts.dispatch import WhistleCancelled
+from whistle_shared.contracts.intake import WhistleWithdrawn
+from whistle_shared.messaging import PARKING
+from whistle_shared.runtime import Service
+
+_MANY = 400
+
+
+@pytest.mark.parametrize("after", [0, 1, 150])
+async def test_a_consumer_that_is_cut_off_loses_and_doubles_nothing(workshop: Workshop, after: int) -> None:
+    """INVARIANT: correctness never depends on an orderly stop."""
+    for _ in range(_MANY):
+        await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake")
+
+    for reached in (after, after + 100):
+        service = await workshop.start("dispatch", {WhistleWithdrawn: hear})
+        await until(lambda reached=reached: _reached(workshop, reached), f"{reached} notes")  # type: ignore[misc]
+        await workshop.cut_off(service)
+    await workshop.make_due("dispatch")
+    await workshop.start("dispatch", {WhistleWithdrawn: hear})
+
+    await workshop.expects_count("dispatch", "note", _MANY)
+    await workshop.expects_count("dispatch", "outbox_due", 0)
+    assert await workshop.count("dispatch", "outbox") == _MANY
+    assert await workshop.broker.ready("dispatch.in") == 0
+
+
+async def _reached(workshop: Workshop, wanted: int) -> bool:
+    return await workshop.count("dispatch", "note") >= wanted
+
+
+async def test_a_relay_that_is_cut_off_sends_everything_at_least_once_and_the_inbox_absorbs_the_rest(
+    workshop: Workshop,
+) -> None:
+    await workshop.start("dispatch", {WhistleWithdrawn: hear})
+    for _ in range(3):
+        intake = await workshop.start("intake", {WhistleCancelled: lambda unit, event: None})
+        await workshop.say(intake, *(withdrawn() for _ in range(100)))
+        await workshop.cut_off(intake)
+    await workshop.make_due("intake")
+    await workshop.start("intake", {WhistleCancelled: lambda unit, event: None})
+
+    await workshop.expects_count("dispatch", "note", 300)
+    await workshop.expects_count("intake", "outbox_due", 0)
+    assert await workshop.count("dispatch", "inbox") == 300
+
+
+async def test_a_message_that_cannot_be_set_aside_is_not_acknowledged(workshop: Workshop) -> None:
+    """INVARIANT: a message is acknowledged to the broker only after its effect is committed, or after a confirmed
+    copy of it stands in a retry queue or in parking."""
+    management = workshop._infrastructure.management_url
+    rights = {"configure": "^$", "read": r"^dispatch\.in$"}
+    set_permissions(management, VHOST, "dispatch", write=r"^whistle\.ev$", **rights)
+    try:
+        service = await workshop.start("dispatch", {WhistleWithdrawn: hear})
+        await workshop.broker.put("dispatch.in", b"garbage", "intake")
+        await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake")
+        await until(lambda: _tried(service), "the consumer to start afresh")
+        assert await workshop.broker.ready(PARKING) == 0
+    finally:
+        set_permissions(management, VHOST, "dispatch", write=r"^whistle\.(ev|dlx|retry\..*)$", **rights)
+
+    message = await until(lambda: workshop.broker.take(PARKING), "the message to be parked after all")
+    assert message.body == b"garbage"
+    await workshop.expects_count("dispatch", "note", 1)
+    assert not service.failed.is_set()
+
+
+async def _tried(service: Service) -> bool:
+    """Whether the publisher has lost the channel over which it was refused."""
+    return not service.publisher.ready.is_set()
+
+
+async def test_two_processes_on_one_queue_share_the_work(workshop: Workshop) -> None:
+    for _ in range(2):
+        await workshop.start("dispatch", {WhistleWithdrawn: hear})
+    intake = await workshop.start("intake", {WhistleCancelled: lambda unit, event: None})
+    whistle = uuid_utils.compat.uuid7()
+    for _ in range(20):
+        await workshop.say(intake, *(withdrawn(whistle) for _ in range(20)))
+    await workshop.expects_count("dispatch", "note", 400)
+    await workshop.expects_count("intake", "inbox", 400)
+    versions = await workshop.rows("dispatch", "select version from subject_version")
+    assert [row.version for row in versions] == [400]

@@ -1,0 +1,64 @@
+"""A service of the city at a real port of this machine, for what needs real HTTP: a browser, a stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from support.city import City
+from support.waiting import until
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ctrl-C belongs to pytest."""
+        yield
+
+
+class Door:
+    """The way in to one service; it can be shut and opened again at the same address."""
+
+    def __init__(self, city: City, producer: str) -> None:
+        self._city = city
+        self._producer = producer
+        self._port = 0
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """Without a trailing slash."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def open(self) -> None:
+        app = self._city.services[self._producer].app
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=self._port, log_config=None, lifespan="off", timeout_graceful_shutdown=5
+        )
+        server = _Server(config)
+        self._server, self._serving = server, asyncio.create_task(server.serve())
+
+        async def listening() -> bool:
+            return server.started
+
+        await until(listening, f"{self._producer} to listen")
+        self._port = server.servers[0].sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """As the process does at SIGTERM: streams are asked to end, then the server goes."""
+        if self._server is not None and self._serving is not None:
+            self._city.services[self._producer].stopping = True
+            self._server.should_exit = True
+            await self._serving
+            self._city.services[self._producer].stopping = False
+            self._server = None
+
+    @asynccontextmanager
+    async def shut(self) -> AsyncIterator[None]:
+        """The whole service is down inside the block, and a fresh one opens at the same address after it."""
+        await self.close()
+        async with self._city.without(self._producer):
+            yield
+        await self.open()
