@@ -171,4 +171,9 @@ def _retry_policy(vhost: str, tier: str) -> dict[str, Any]:
 
 def _parking_policy(vhost: str) -> dict[str, Any]:
     """Looking at a parked message counts as a delivery; RabbitMQ 4 would drop it after twenty looks."""
-    return _policy(vhost, "parking", "^parking$", {"max-length": 1_000_000, "overflow": "reject-publish", "delivery-limit": 1_000_000})
+    return _policy(
+        vhost,
+        "parking",
+        "^parking$",
+        {"max-length": 1_000_000, "overflow": "reject-publish", "delivery-limit": 1_000_000},
+    )
