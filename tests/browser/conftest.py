@@ -1,10 +1,10 @@
 """A headless Chromium, the dashboard at a real address, and a person who looks at it.
 
-Every page of every test is watched: whatever the browser complains about (a script error, a violated policy, a file that
-is missing) fails the test, unless the test itself caused it (`Visitor.may_fail`).
+Every page of every test is watched: whatever the browser complains about (a script error, a violated policy, a missing
+file) fails the test, unless the test itself caused it (`Visitor.may_fail`).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -78,7 +78,14 @@ class Visitor:
 
     @asynccontextmanager
     async def signed_in(
-        self, path: str = "/", *, role: str = "district", scope: str = "*", width: int = 1440, height: int = 900, **context: str
+        self,
+        path: str = "/",
+        *,
+        role: str = "district",
+        scope: str = "*",
+        width: int = 1440,
+        height: int = 900,
+        **context: str,
     ) -> AsyncIterator[Page]:
         """A page behind the sign-in form, live."""
         async with self.at(path, width=width, height=height, **context) as page:
@@ -89,15 +96,8 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(city: City, door: Door, chromium: Browser, request: pytest.FixtureRequest) -> Visitor:
+def visitor(city: City, door: Door, chromium: Browser) -> Iterator[Visitor]:
     """Somebody at a browser. Whatever their browser complained about fails the test."""
     person = Visitor(city, door, chromium)
-    request.addfinalizer(_contented(person))
-    return person
-
-
-def _contented(person: Visitor) -> Callable[[], None]:
-    def check() -> None:
-        assert not person.complaints, person.complaints
-
-    return check
+    yield person
+    assert not person.complaints, person.complaints

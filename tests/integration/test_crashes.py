@@ -57,7 +57,7 @@ async def test_a_relay_that_is_cut_off_sends_everything_at_least_once_and_the_in
 async def test_a_message_that_cannot_be_set_aside_is_not_acknowledged(workshop: Workshop) -> None:
     """INVARIANT: a message is acknowledged to the broker only after its effect is committed, or after a confirmed
     copy of it stands in a retry queue or in parking."""
-    management = workshop._infrastructure.management_url
+    management = workshop.infrastructure.management_url
     rights = {"configure": "^$", "read": r"^dispatch\.in$"}
     set_permissions(management, VHOST, "dispatch", write=r"^whistle\.ev$", **rights)
     try:

@@ -1,21 +1,22 @@
 """From outbox to inbox through the real broker: once, in batches, again, and never lost to a missing route."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import aio_pika
-import httpx
 import pytest
 import uuid_utils.compat
 from aiormq.exceptions import ChannelAccessRefused, ChannelClosed, ChannelPreconditionFailed
 
-from support.broker import envelopes
+from support.broker import drop_connections, envelopes
 from support.waiting import until
 from support.wire import wire
 from support.workshop import VHOST, Workshop, hear, withdrawn
 from whistle_shared.contracts import BATCH, SINGLE, Event
 from whistle_shared.contracts.dispatch import WhistleCancelled
 from whistle_shared.contracts.intake import WhistleWithdrawn
-from whistle_shared.db import Unit
+from whistle_shared.db import Unit, Work
 from whistle_shared.messaging import EVENTS
 
 
@@ -89,6 +90,19 @@ async def test_events_with_one_destination_travel_together(workshop: Workshop) -
     assert told == [str(n) for n in range(120)]
 
 
+async def test_events_for_other_departments_travel_apart_and_each_is_addressed(workshop: Workshop) -> None:
+    intake = await workshop.start("intake")
+    async with intake.group.unit() as unit:
+        for departments in (["CGJ"], ["GA", "CGJ"], ["CGJ"], ["CGJ", "GA", "CGJ"], []):
+            event = withdrawn()
+            unit.emit(event, event.whistle_id, to=departments)
+    await workshop.expects_count("intake", "outbox_due", 0)
+
+    messages = await workshop.broker.take_all("dispatch.in")
+    addressed = [(message.headers.get("CC"), len(envelopes(message))) for message in messages]
+    assert addressed == [(["to.CGJ"], 2), (["to.CGJ", "to.GA"], 2), (None, 1)]
+
+
 async def test_a_single_event_travels_alone_and_names_its_type(workshop: Workshop) -> None:
     intake = await workshop.start("intake")
     [event_id] = await workshop.say(intake, withdrawn())
@@ -128,7 +142,7 @@ async def test_what_was_said_while_the_broker_was_away_is_said_when_it_is_back(w
     intake = await workshop.start("intake", {WhistleCancelled: nothing})
     await workshop.start("dispatch", {WhistleWithdrawn: hear})
     for _ in range(2):
-        await close_connections(workshop)
+        await asyncio.to_thread(drop_connections, workshop.infrastructure.management_url, VHOST, workshop.broker.admin)
         await workshop.say(intake, withdrawn())
         await workshop.make_due("intake")
     await workshop.expects_count("dispatch", "note", 2)
@@ -136,13 +150,30 @@ async def test_what_was_said_while_the_broker_was_away_is_said_when_it_is_back(w
     assert not intake.failed.is_set()
 
 
-async def close_connections(workshop: Workshop) -> None:
-    """The broker drops every service's connections, as a restart would."""
-    management = workshop._infrastructure.management_url
-    async with httpx.AsyncClient(base_url=management, trust_env=False) as api:
-        for connection in (await api.get(f"/api/vhosts/{VHOST}/connections")).json():
-            if connection["user"] != workshop.broker.admin:
-                await api.delete(f"/api/connections/{connection['name']}")
+async def test_a_connection_that_breaks_before_the_acknowledgement_costs_a_duplicate_and_nothing_else(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = workshop.build("dispatch", {WhistleWithdrawn: hear})
+    commit = service.group.run
+    broken: list[bool] = []
+
+    async def commit_and_break(works: Sequence[Work]) -> list[Any]:
+        outcomes = await commit(works)
+        if not broken and service.consumer._channel is not None:
+            broken.append(True)
+            await service.consumer._channel.close()
+        return outcomes
+
+    monkeypatch.setattr(service.group, "run", commit_and_break)
+    await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake")
+    await service.start()
+    workshop.adopt(service)
+
+    await until(service.consumer.caught_up_to, "the consumer to be back and caught up")
+    await workshop.expects_count("dispatch", "inbox", 1)
+    assert broken
+    assert await workshop.count("dispatch", "note") == 1
+    assert not service.failed.is_set()
 
 
 async def test_a_service_may_neither_forge_nor_build_nor_listen_elsewhere(workshop: Workshop) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from aio_pika.exceptions import AMQPConnectionError
+from aiormq.exceptions import ChannelInvalidStateError
 
 from support.waiting import until
 from support.wire import wire
@@ -109,10 +110,13 @@ async def test_clocks_fire_up_to_what_is_handled_less_the_grace(wall: Wall, behi
     assert horizon == Horizon(wall.now() - timedelta(seconds=behind + 2), degraded=False)
 
 
-async def test_while_the_queue_cannot_be_seen_nothing_fires_for_a_minute_and_then_it_says_so(wall: Wall) -> None:
+@pytest.mark.parametrize("error", [AMQPConnectionError("gone"), ChannelInvalidStateError("closed"), TimeoutError()])
+async def test_while_the_queue_cannot_be_seen_nothing_fires_for_a_minute_and_then_it_says_so(
+    wall: Wall, error: Exception
+) -> None:
     queue = Queue(wall)
     timer = timer_over(queue)
-    queue.error = AMQPConnectionError("gone")
+    queue.error = error
     assert await timer.horizon() is None
     wall.seconds += 59
     assert await timer.horizon() is None

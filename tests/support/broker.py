@@ -64,6 +64,19 @@ def remove_vhost(management_url: str, vhost: str) -> None:
             answer.raise_for_status()
 
 
+def drop_connections(management_url: str, vhost: str, spared: str) -> int:
+    """Close every connection to a vhost but those of one user, as a restart would; returns how many.
+
+    A connection shows a moment after it was made, so that a very young one may be overlooked.
+    """
+    with _management(management_url) as api:
+        found = api.get(f"/vhosts/{vhost}/connections").raise_for_status().json()
+        doomed = [connection["name"] for connection in found if connection["user"] != spared]
+        for name in doomed:
+            api.delete(f"/connections/{quote(name, safe='')}")
+    return len(doomed)
+
+
 def set_permissions(management_url: str, vhost: str, user: str, **rights: str) -> None:
     """Replace a user's permissions in a vhost (`configure`, `write`, `read`: regular expressions)."""
     with _management(management_url) as api:

@@ -77,7 +77,9 @@ class Desk:
         return unit.said
 
     def clock(self, name: str, department: str | None = None) -> domain.Clock:
-        (found,) = [c for c in self.matter.clocks.values() if (c.name, c.department) == (name, department)]
+        """The clock of this name as it counts: of several cycles the one that was not voided."""
+        clocks = [c for c in self.matter.clocks.values() if (c.name, c.department) == (name, department)]
+        (found,) = [clock for clock in clocks if clock.status != "voided"]
         return found
 
     def running(self) -> set[tuple[str | None, str]]:

@@ -11,25 +11,28 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 import aio_pika
+import asyncpg
 import httpx
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from support.broker import Broker
+from support.broker import Broker, drop_connections, vhost_of
 from support.clockface import MONDAY
 from support.held import Held
 from support.people import DepartmentOffice, StreetOffice, Watch, WhistleOffice
 from support.places import SAMPLE
 from support.stack import PROCESSES, room_of
-from support.waiting import until
+from support.waiting import SECONDS, until
 from support.wire import wire
 from whistle_dispatch.commands import load_pack
 from whistle_dispatch.domain import Pack, read_pack
 from whistle_local import Infrastructure
 from whistle_shared.auth import create_token
 from whistle_shared.contracts import SINGLE, EventData
-from whistle_shared.db import make_engine
+from whistle_shared.db import is_transient, make_engine
 from whistle_shared.messaging import EVENTS
 from whistle_shared.runtime import Service
 from whistle_shared.timesource import SettableTime, wall_now
@@ -172,7 +175,32 @@ class Ground:
 
     async def _empty(self) -> None:
         await self.broker.purge()
-        await asyncio.gather(*(_empty_tables(service) for service in self.services.values()))
+        await until(self._emptied, "the tables to be empty")
+
+    async def _emptied(self) -> bool:
+        """Empty all tables; False when services at work have the same rows in hand."""
+        try:
+            await asyncio.gather(*(_empty_tables(service) for service in self.services.values()))
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+            return False
+        return True
+
+    async def loses_broker_connections(self) -> int:
+        """Every service's connections to the broker break; returns how many."""
+        admin, management = self.infrastructure.amqp_admin_url, self.infrastructure.management_url
+        return await asyncio.to_thread(drop_connections, management, vhost_of(admin), self.broker.admin)
+
+    async def loses_database_connections(self) -> int:
+        """Every service's connections to its database break; returns how many."""
+        admin = await asyncpg.connect(self.infrastructure.database_admin_url)
+        try:
+            names = [urlsplit(url).path.removeprefix("/") for url in self.infrastructure.database_urls.values()]
+            query = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = any($1::text[])"
+            return int(await admin.fetchval(query, names))
+        finally:
+            await admin.close()
 
     # -- people ---------------------------------------------------------------------------------------------
 
@@ -252,7 +280,7 @@ class Ground:
             )
             return bool(due.scalar_one() == 0)
 
-    async def settles(self, seconds: float = 15) -> None:
+    async def settles(self, seconds: float = SECONDS) -> None:
         """Wait until every queue is empty, no outbox waits for anything, and nobody is busy."""
         await until(self._at_rest, "the city to come to rest", seconds)
 

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TypeVar
 
 T = TypeVar("T")
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 async def until(condition: Callable[[], Awaitable[T | None]], what: str, seconds: float = SECONDS) -> T:

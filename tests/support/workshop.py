@@ -76,7 +76,7 @@ class Workshop:
     """Databases, vhost and running toy services. `time` is their business time."""
 
     def __init__(self, infrastructure: Infrastructure) -> None:
-        self._infrastructure = infrastructure
+        self.infrastructure = infrastructure
         self.time = SettableTime(MONDAY)
         self.broker = Broker(in_vhost(infrastructure.amqp_admin_url, VHOST), tuple(f"{name}.in" for name in NAMES))
         self._databases: dict[str, str] = {}
@@ -88,7 +88,7 @@ class Workshop:
     async def open(self) -> None:
         """Make the databases with the mechanisms' tables, and the vhost with the topology."""
         for name in NAMES:
-            url = await make_database(self._infrastructure, f"whistle_workshop_{name.replace('.', '_')}")
+            url = await make_database(self.infrastructure, f"whistle_workshop_{name.replace('.', '_')}")
             self._databases[name] = url
             self._engines[name] = make_engine(url, pool_size=4, name=f"workshop {name}")
             async with self._engines[name].begin() as connection:
@@ -100,14 +100,14 @@ class Workshop:
     def apply_topology(self) -> None:
         """What a deploy step does; also what repairs a topology somebody has spoilt."""
         instances = [Instance(name, Login.of(self.amqp_url(name)).password, _READS[name]) for name in NAMES]
-        management, admin = self._infrastructure.management_url, self.broker.admin
+        management, admin = self.infrastructure.management_url, self.broker.admin
         apply_topology(management, admin, instances, VHOST)
 
     async def close(self) -> None:
         await self.broker.close()
         for engine in self._engines.values():
             await engine.dispose()
-        remove_vhost(self._infrastructure.management_url, VHOST)
+        remove_vhost(self.infrastructure.management_url, VHOST)
 
     async def sweep(self) -> None:
         """Empty queues and tables."""
@@ -131,7 +131,7 @@ class Workshop:
 
     def amqp_url(self, name: str) -> str:
         """The address of the workshop's vhost for a service's user."""
-        return in_vhost(self._infrastructure.amqp_urls[_PROCESS.get(name, name)], VHOST)
+        return in_vhost(self.infrastructure.amqp_urls[_PROCESS.get(name, name)], VHOST)
 
     def group(self, name: str = "intake", load: Any = load_nothing) -> Group:
         """A group alone: what it commits is due at once for whichever relay polls this database."""

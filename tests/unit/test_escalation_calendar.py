@@ -85,17 +85,24 @@ def test_the_ladder_of_a_moved_clock_counts_from_the_new_due_time() -> None:
     assert all(word.late_by_seconds == 0 for word in of(EscalationRaised, words))
 
 
-def test_a_rung_climbed_before_the_new_due_time_is_withdrawn() -> None:
+def test_a_rung_climbed_before_the_new_due_time_is_withdrawn_and_can_be_climbed_again() -> None:
     desk = Desk()
     desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
-    due_at = desk.clock("resolve", "CGJ").due_at
-    desk.watches(due_at)
-    assert [e.rung for e in desk.matter.open_on(desk.clock("resolve", "CGJ").clock_id)] == [1]
+    early = desk.clock("resolve", "CGJ")
+    desk.watches(early.due_at)
+    assert [e.rung for e in desk.matter.open_on(early.clock_id)] == [1]
     desk.replica._years.append(year_2027("2027-01-01", "2027-01-04", "2027-01-05"))
-    words = recomputed(desk, due_at + MINUTE)
+    words = recomputed(desk, early.due_at + MINUTE)
     assert (len(words), len(of(EscalationWithdrawn, words)), len(of(DeadlineRecomputed, words))) == (2, 1, 1)
-    assert desk.matter.open_on(desk.clock("resolve", "CGJ").clock_id) == []
-    assert "resolve" not in {word.clock for word in of(ClockBreached, desk.watches(due_at + 60 * MINUTE))}
+    assert desk.matter.clocks[early.clock_id].status == "voided"
+    assert desk.matter.open_on(early.clock_id) == []
+    new = desk.clock("resolve", "CGJ")
+    assert (new.cycle, new.due_at > early.due_at) == (2, True)
+    later = desk.watches(new.due_at)
+    assert [(w.clock_id, w.fired_at) for w in of(ClockBreached, later) if w.clock == "resolve"] == [
+        (new.clock_id, new.due_at)
+    ]
+    assert [e.rung for e in desk.matter.open_on(new.clock_id)] == [1]
 
 
 def test_a_clock_that_was_met_is_not_reckoned_again() -> None:

@@ -1,8 +1,8 @@
 """The clock's state machine: tables for its edges, and a Hypothesis machine that treats it in any order at any time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -16,6 +16,7 @@ from whistle_shared.contracts.vocabulary import ClockStatus, EscalationStatus
 SPEC = terms()
 SCHEDULE = instants(SPEC, HOUR, (timedelta(0), 15 * MINUTE, 30 * MINUTE))
 CLOCK = started(SPEC, SCHEDULE)
+End = Callable[[domain.Clock, datetime], domain.Clock]
 
 
 def fired(clock: domain.Clock, minutes: float) -> tuple[domain.Clock, list[domain.Firing]]:
@@ -131,10 +132,9 @@ def test_met_or_late_is_decided_by_the_time_of_the_fact(minutes: float, status: 
 
 @pytest.mark.parametrize("end", [domain.stop, domain.cancel])
 @pytest.mark.parametrize("status", ["met", "met_late", "cancelled", "voided"])
-def test_a_clock_that_has_ended_stays_as_it_ended(end: object, status: ClockStatus) -> None:
+def test_a_clock_that_has_ended_stays_as_it_ended(end: End, status: ClockStatus) -> None:
     ended = replace(CLOCK, status=status, stopped_at=MONDAY, next_at=None)
-    assert domain.stop(ended, MONDAY + HOUR) == ended
-    assert domain.cancel(ended, MONDAY + HOUR) == ended
+    assert end(ended, MONDAY + HOUR) == ended
     assert fired(ended, 600) == (ended, [])
 
 
@@ -145,40 +145,43 @@ def test_a_paused_clock_does_not_fire_but_can_end() -> None:
     assert domain.cancel(paused, MONDAY).status == "cancelled"
 
 
-def test_a_moved_due_time_that_lies_ahead_undoes_the_breach() -> None:
+def test_a_moved_due_time_that_lies_ahead_voids_the_breached_clock_and_starts_a_new_cycle() -> None:
     breached, _ = fired(CLOCK, 60)
     later = instants(SPEC, 2 * HOUR, (timedelta(0), 15 * MINUTE, 30 * MINUTE))
-    moved = domain.move_due(breached, later, 2)
-    assert (moved.due_at, moved.calendar_version, moved.breached_at) == (MONDAY + 2 * HOUR, 2, None)
-    assert moved.next_at == MONDAY + 2 * HOUR  # both warnings are out
-    again, firings = domain.fire(moved, SPEC, later, MONDAY + 2 * HOUR, MONDAY + 2 * HOUR)
-    assert spoken(firings) == ["breach"]  # rung 1 of this clock was climbed once and is not climbed twice
-    assert again.next_at == MONDAY + 2 * HOUR + 15 * MINUTE
+    voided, again = domain.move_due(breached, later, 2)
+    assert (voided.status, voided.next_at, voided.clock_id) == ("voided", None, CLOCK.clock_id)
+    assert again is not None
+    assert (again.cycle, again.clock_id) == (2, domain.clock_id(TASK, "ack", 2))
+    assert (again.due_at, again.calendar_version, again.breached_at, again.climbed) == (later.due_at, 2, None, 0)
+    assert again.next_at == later.due_at  # both warnings are out
+    heard = []
+    while again.next_at is not None:
+        again, firings = domain.fire(again, SPEC, later, again.next_at, again.next_at)
+        heard += spoken(firings)
+    assert heard == ["breach", "r1", "r2", "r3"]
 
 
 @pytest.mark.parametrize(("minutes", "undone"), [(59, False), (60, False), (61, True)])
 def test_a_breach_that_came_at_or_after_the_new_due_time_stands(minutes: int, undone: bool) -> None:
     breached, _ = fired(CLOCK, 60)
-    moved = domain.move_due(breached, instants(SPEC, minutes * MINUTE, (timedelta(0),) * 3), 2)
-    assert (moved.breached_at is None) == undone
-    assert moved.climbed == breached.climbed == 1
+    moved, again = domain.move_due(breached, instants(SPEC, minutes * MINUTE, (timedelta(0),) * 3), 2)
+    assert (moved.status == "voided") == (again is not None) == undone
+    assert (moved.breached_at, moved.climbed) == (breached.breached_at, 1)
 
 
 def test_a_due_time_moved_into_the_past_is_a_breach_at_the_next_look() -> None:
     sooner = instants(SPEC, 20 * MINUTE, (timedelta(0), 15 * MINUTE, 30 * MINUTE))
-    moved = domain.move_due(CLOCK, sooner, 2)
-    assert moved.next_at == MONDAY + 10 * MINUTE
+    moved, again = domain.move_due(CLOCK, sooner, 2)
+    assert (again, moved.next_at, moved.cycle) == (None, MONDAY + 10 * MINUTE, 1)
     assert spoken(domain.fire(moved, SPEC, sooner, MONDAY + HOUR, MONDAY + HOUR)[1]) == ["w80", "breach", "r1"]
 
 
 @pytest.mark.parametrize("end", [domain.stop, domain.cancel])
-def test_a_calendar_does_not_wake_a_clock_that_has_ended(end: object) -> None:
+@pytest.mark.parametrize("looked_at", [10, 60])
+def test_a_calendar_does_not_wake_a_clock_that_has_ended(end: End, looked_at: int) -> None:
     """INVARIANT: a stopped clock never fires; so there is nothing to look at it for again."""
-    assert callable(end)
-    ended: domain.Clock = end(CLOCK, MONDAY)
-    moved = domain.move_due(ended, instants(SPEC, 2 * HOUR, (timedelta(0),) * 3), 2)
-    assert moved.next_at is None
-    assert moved.status == ended.status
+    ended = end(fired(CLOCK, looked_at)[0], MONDAY)
+    assert domain.move_due(ended, instants(SPEC, 2 * HOUR, (timedelta(0),) * 3), 2) == (ended, None)
 
 
 def test_the_same_clock_and_the_same_rung_have_the_same_id() -> None:

@@ -1,6 +1,7 @@
 """One clock under a Hypothesis machine: looked at, stopped, cancelled and moved in any order at any time."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -47,6 +48,7 @@ class ClockMachine(RuleBasedStateMachine):
         self.patience = patience  # looks before anybody may end the clock, so that most runs see it climb
         self.warned: list[int] = []
         self.breaches = 0
+        self.ids: set[UUID] = set()
         self.raised: list[tuple[int, datetime]] = []
         self.clock = started(self.spec, self.schedule)
 
@@ -96,6 +98,8 @@ class ClockMachine(RuleBasedStateMachine):
         assert self.clock.breached_at is not None
         if self.raised:
             assert self.now - self.raised[-1][1] >= domain.APART, "rungs are at least 60 business seconds apart"
+        assert raised.escalation_id not in self.ids, "(clock, rung) fires once, in whatever cycle"
+        self.ids.add(raised.escalation_id)
         self.raised.append((raised.rung, self.now))
 
     @precondition(lambda self: self.patience <= 0)
@@ -117,16 +121,22 @@ class ClockMachine(RuleBasedStateMachine):
         self.clock = domain.cancel(was, self.now)
         assert self.clock.status == ("cancelled" if was.status == "running" else was.status)
 
-    @precondition(lambda self: self.clock.status == "running")
     @rule(data=st.data(), length=LENGTHS)
     def calendar_is_published(self, data: st.DataObject, length: timedelta) -> None:
         was = self.clock
-        self.schedule = instants(self.spec, length, data.draw(delay_lists(len(self.spec.ladder))))
-        self.clock = domain.move_due(was, self.schedule, was.calendar_version + 1)
-        assert (self.clock.warned, self.clock.climbed) == (was.warned, was.climbed), "what fired stays counted"
-        if was.breached_at is not None and was.breached_at < self.schedule.due_at:
-            assert self.clock.breached_at is None
-            self.breaches -= 1
+        schedule = instants(self.spec, length, data.draw(delay_lists(len(self.spec.ladder))))
+        moved, again = domain.move_due(was, schedule, was.calendar_version + 1)
+        if was.status != "running":
+            assert (moved, again) == (was, None)
+            return
+        self.schedule, self.clock = schedule, again or moved
+        assert self.clock.warned == was.warned, "a warning that is out is not sent again"
+        undone = was.breached_at is not None and was.breached_at < schedule.due_at
+        assert (again is not None) == undone
+        if again is not None:
+            assert (moved.status, moved.next_at) == ("voided", None)
+            assert again.cycle == was.cycle + 1
+            self.breaches, self.raised = 0, []
 
     @invariant()
     def counts_agree_with_what_was_said(self) -> None:

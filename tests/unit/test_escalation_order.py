@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from support import paperwork
 from support.clockface import MONDAY
-from support.desk import FACTS, KEY_CALL, Desk, blown, called, minutes, step, unrouted, withdrawn
+from support.desk import FACTS, KEY_CALL, Desk, blown, called, minutes, of, step, unrouted, withdrawn
 from whistle_escalation import domain
 from whistle_escalation.consumers import SUBSCRIPTIONS
 from whistle_shared.contracts import Event
+from whistle_shared.contracts.escalation import ClocksChanged
 
 
 @pytest.mark.parametrize("overtaking", [1, 2])
@@ -90,6 +91,38 @@ def test_a_withdrawn_whistle_is_silent_whatever_the_order(
     assert desk.running() == set()
     assert all(e.status != "open" for e in desk.matter.escalations.values())
     assert desk.watches(minutes(60 * 24 * 90)) == []
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(data=st.data(), story=stories())
+def test_a_receipt_names_every_clock_that_changed_once_and_as_it_stands(
+    data: st.DataObject, story: tuple[str, list[Line]]
+) -> None:
+    """Of two changes in one event a department would believe the first: both have the event's version."""
+    kind, lines = story
+    desk = Desk()
+    for line in data.draw(st.permutations(lines)):
+        for word in desk.hears(event_of(kind, line), minutes(60 * 24 * 4)):
+            if isinstance(word, ClocksChanged):
+                stand = {change.clock_id: change.status for change in word.changes}
+                assert len(stand) == len(word.changes)
+                assert stand == {clock: desk.matter.clocks[clock].status for clock in stand}
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(data=st.data(), story=stories())
+def test_a_department_is_told_how_its_clocks_stand_whatever_the_order(
+    data: st.DataObject, story: tuple[str, list[Line]]
+) -> None:
+    """A department knows from the dispatch which clocks run, and of the others what it is told."""
+    kind, lines = story
+    desk = Desk()
+    for line in data.draw(st.permutations(lines)):
+        desk.hears(event_of(kind, line), minutes(60 * 24 * 4))
+    told = {change.clock_id: change.status for word in of(ClocksChanged, desk.said) for change in word.changes}
+    at_dispatch = {spec.name for spec in CALLS[kind].terms["standard"] if spec.schedule}
+    for clock in desk.matter.clocks.values():
+        assert told.get(clock.clock_id, "running" if clock.name in at_dispatch else None) == clock.status
 
 
 @settings(max_examples=100, deadline=None, database=None)

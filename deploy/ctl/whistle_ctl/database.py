@@ -11,7 +11,7 @@ from whistle_shared.timesource import AffineTime, TimeSource
 
 @asynccontextmanager
 async def engine_of(database_url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine that is disposed of at the end. `database_url`: postgresql+asyncpg://…; operators' work may take long."""
+    """An engine that is disposed of at the end. `database_url`: postgresql+asyncpg://…; the work may take long."""
     engine = make_engine(database_url, pool_size=2, name="whistlectl", patient=True)
     try:
         yield engine

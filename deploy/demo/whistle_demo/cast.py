@@ -17,7 +17,7 @@ from whistle_demo.ledger import Ledger, Step
 from whistle_demo.scenario import Planned, choice, fraction
 
 RAISING_AT_ONCE = 32
-_OFFICE_POLL = 1.0
+_DESK_PAGE = 20
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林"
 _GIVEN = ("建国", "秀英", "志强", "桂兰", "晓东", "丽华", "海涛", "雪梅", "文博", "春燕")
 _ILLEGAL = 409
@@ -70,12 +70,16 @@ class Streets:
 
 
 class WhistleOffice:
-    """The district whistle office: routes by hand what reached its desk, as far as it has decided to."""
+    """The district whistle office: routes by hand what reached its desk, as far as it has decided to.
 
-    def __init__(self, api: Api, clock: Clock, ledger: Ledger) -> None:
+    `poll`: technical seconds between two looks at the desk.
+    """
+
+    def __init__(self, api: Api, clock: Clock, ledger: Ledger, poll: float) -> None:
         self._api = api
         self._clock = clock
         self._ledger = ledger
+        self._poll = poll
 
     async def serve(self, owed: int) -> None:
         """Routes until as many whistles are routed as are `owed` a decision, or the play has been over for long."""
@@ -87,7 +91,7 @@ class WhistleOffice:
             except Refused as refused:
                 self._ledger.problems.append(str(refused))
                 return
-            await asyncio.sleep(_OFFICE_POLL)
+            await asyncio.sleep(self._poll)
             if self._clock.over:
                 limit = limit or monotonic() + PATIENCE_SECONDS
 
@@ -145,7 +149,7 @@ class DutyOfficer:
     async def _fresh(self) -> list[dict[str, Any]]:
         """Tasks not met before; the list is newest first, so it is read until nothing on a page is new."""
         fresh: list[dict[str, Any]] = []
-        async for page in self._api.pages("/tasks", 50, state="dispatched"):
+        async for page in self._api.pages("/tasks", _DESK_PAGE, state="dispatched"):
             new = [task for task in page if task["task_id"] not in self._known]
             if not new:
                 break

@@ -21,7 +21,7 @@ _OPERATIONS = ("operations", "*")
 # With a script every department minds its desk; a flood of messages gets a sample of answers.
 _SCRIPTED = 200
 _ATTENTION, _POLL = 1.0, 0.5
-_FLOOD_ATTENTION, _FLOOD_POLL = 0.2, 2.0
+_FLOOD_ATTENTION, _FLOOD_POLL = 0.2, 3.0
 
 
 async def perform(stage: Stage, plans: list[Planned], pack: Pack, progress: Progress) -> tuple[Seen, Ledger]:
@@ -47,7 +47,7 @@ async def _act(http: httpx.AsyncClient, stage: Stage, plans: list[Planned], pack
     flood = len(plans) > _SCRIPTED
     attention, poll = (_FLOOD_ATTENTION, _FLOOD_POLL) if flood else (_ATTENTION, _POLL)
     apis = {code: _api(http, stage, "intake", ("street", code)) for code in pack.streets}
-    desk = WhistleOffice(_api(http, stage, "dispatch", ("district", "*")), stage.clock, ledger)
+    desk = WhistleOffice(_api(http, stage, "dispatch", ("district", "*")), stage.clock, ledger, poll)
     owed = sum(bool(planned.routed_to) and oracle.needs_office(planned, pack) for planned in plans)
     called = {code for planned in plans for code in oracle.departments(planned, pack)}
     await stage.clock.reaches(stage.opening)

@@ -47,10 +47,12 @@ def arm_clocks(
     at: datetime,
 ) -> None:
     """Start the clocks of a dispatched whistle, stop the one that waited for it, and make good the steps that were
-    heard of before. A cancelled whistle arms nothing. Always says how many clocks stand: that is the receipt."""
+    heard of before. A cancelled whistle arms nothing. Says how many clocks stand, always and first: that is the
+    receipt, and dispatch listens to nothing else from here."""
     matter = store.matter(unit, whistle_id)
     known = {**matter.terms, **terms}
     matter = replace(matter, terms=known, calendar_version=calendar_version, dispatched_at=at)
+    made_good: dict[UUID, domain.Clock] = {}
     for called in tasks:
         heard = matter.tasks.get(called.task_id)
         if heard is None or heard.department != called.department:
@@ -58,25 +60,32 @@ def arm_clocks(
         task = replace(heard, terms=called.terms)
         matter = replace(matter, tasks={**matter.tasks, task.task_id: task})
         if matter.cancelled_at is None:
-            matter = _with_clocks(unit, matter, task, terms[called.terms], calendar_version)
-    matter = _end_waiting(unit, matter)
-    store.save(unit, matter, facts)
+            matter = _with_clocks(matter, task, terms[called.terms], calendar_version)
+            matter, changed = _make_good(unit, matter, task)
+            made_good |= changed
     store.say(unit, ClocksArmed(whistle_id=whistle_id, round=round_, clocks=len(matter.clocks)), whistle_id)
+    _say_changes(unit, whistle_id, made_good.values())
+    store.save(unit, _end_waiting(unit, matter), facts)
 
 
 def _with_clocks(
-    unit: Unit, matter: domain.Matter, task: domain.Task, specs: Iterable[ClockSpec], calendar_version: int
+    matter: domain.Matter, task: domain.Task, specs: Iterable[ClockSpec], calendar_version: int
 ) -> domain.Matter:
-    """The matter with this task's clocks: those that start with the dispatch, and what its known steps did to them."""
+    """The matter with those of this task's clocks that start with the dispatch."""
     clocks = dict(matter.clocks)
     for spec in specs:
         if spec.schedule is not None:
             clock = domain.start(matter, spec, spec.schedule, task, task.terms, calendar_version)
             clocks.setdefault(clock.clock_id, clock)
-    matter = replace(matter, clocks=clocks)
-    for step, at in domain.stamps(task):
-        matter, _ = _step(unit, matter, task, step, at)
-    return matter
+    return replace(matter, clocks=clocks)
+
+
+def _say_changes(unit: Unit, whistle_id: UUID, changed: Iterable[domain.Clock]) -> None:
+    """Tell every department how its clocks stand now."""
+    clocks = list(changed)
+    for task_id, department in dict.fromkeys((clock.task_id, clock.department) for clock in clocks):
+        mine = [clock for clock in clocks if clock.task_id == task_id]
+        store.say(unit, _changes(whistle_id, task_id, mine), whistle_id, department)
 
 
 def wait_for_routing(
@@ -98,9 +107,8 @@ def wait_for_routing(
             if spec.schedule is not None:
                 clock = domain.start(matter, spec, spec.schedule, None, "triage", calendar_version)
                 matter = replace(matter, clocks={clock.clock_id: clock, **matter.clocks})
-        matter = _end_waiting(unit, matter)
-    store.save(unit, matter, facts)
     store.say(unit, ClocksArmed(whistle_id=whistle_id, round=round_, clocks=len(matter.clocks)), whistle_id)
+    store.save(unit, _end_waiting(unit, matter), facts)
 
 
 def _end_waiting(unit: Unit, matter: domain.Matter) -> domain.Matter:
@@ -123,13 +131,20 @@ def take_step(unit: Unit, whistle_id: UUID, task_id: UUID, department: str, step
         raise Invalid("department", f"task {task_id} is {known.department}'s, not {department}'s")
     task = domain.with_step(known, step, at)
     matter = replace(matter, tasks={**matter.tasks, task_id: task})
-    changed: list[domain.Clock] = []
+    changed: dict[UUID, domain.Clock] = {}
     if task.terms and matter.cancelled_at is None:
-        for each, when in domain.stamps(task):
-            matter, more = _step(unit, matter, task, each, when)
-            changed += more
+        matter, changed = _make_good(unit, matter, task)
     store.save(unit, matter)
-    store.say(unit, _changes(whistle_id, task_id, changed), whistle_id, department)
+    store.say(unit, _changes(whistle_id, task_id, changed.values()), whistle_id, department)
+
+
+def _make_good(unit: Unit, matter: domain.Matter, task: domain.Task) -> tuple[domain.Matter, dict[UUID, domain.Clock]]:
+    """The matter after all known steps of a task, whatever the order in which they were heard; and what changed."""
+    changed: dict[UUID, domain.Clock] = {}
+    for step, at in domain.stamps(task):
+        matter, more = _step(unit, matter, task, step, at)
+        changed |= {clock.clock_id: clock for clock in more}
+    return matter, changed
 
 
 def _changes(whistle_id: UUID, task_id: UUID | None, clocks: Iterable[domain.Clock]) -> ClocksChanged:
@@ -205,10 +220,9 @@ def cancel_matter(unit: Unit, whistle_id: UUID, at: datetime) -> None:
     ended = [clock for clock in ended if clock != matter.clocks[clock.clock_id]]
     matter = _stopped(unit, matter, ended)
     store.save(unit, replace(matter, cancelled_at=matter.cancelled_at or at))
-    departments: set[str | None] = {clock.department for clock in ended}
-    for department in departments or {None}:
-        mine = [clock for clock in ended if clock.department == department]
-        store.say(unit, _changes(whistle_id, mine[0].task_id if mine else None, mine), whistle_id, department)
+    _say_changes(unit, whistle_id, ended)
+    if not ended:
+        store.say(unit, _changes(whistle_id, None, ()), whistle_id)
 
 
 def fire_matter(unit: Unit, whistle_id: UUID, horizon: Horizon) -> None:

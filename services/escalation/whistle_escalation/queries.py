@@ -18,7 +18,7 @@ _c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.ev
 _about = cast(_l.data["whistle_id"].astext, Uuid)
 _WORST, _NEXT, _FEED, _LOOK_BACK = 3, 14, 30, 20_000
 # Receipts and the registry's parts are of no interest to a reader of the feed.
-_UNTOLD = (
+UNTOLD = (
     "department.tasks_received.v1",
     "dispatch.calendar_published.v1",
     "dispatch.registry_published.v1",
@@ -217,7 +217,7 @@ def _feed(caller: Caller, last: int) -> Select[Any]:
     """The newest events that say something, newest first; a caller who sees little is looked back for only so far."""
     query = select(_l.position, _l.key, _l.at, _l.data, _m.number, _m.title, _m.street)
     query = query.join_from(tables.event_log, tables.matter, _about == _m.whistle_id, isouter=True)
-    query = query.where(_l.key.not_in(_UNTOLD), _l.position > last - _LOOK_BACK, _concerns(caller))
+    query = query.where(_l.key.not_in(UNTOLD), _l.position > last - _LOOK_BACK, _concerns(caller))
     if caller.scope != "*" and caller.role != "street":
         query = query.where(func.coalesce(_l.data["department"].astext, caller.scope) == caller.scope)
     return query.order_by(_l.position.desc()).limit(_FEED)

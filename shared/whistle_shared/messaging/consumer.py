@@ -22,7 +22,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 
 from whistle_shared.contracts import SINGLE, Event, EventData, Malformed, decode, decode_batch
 from whistle_shared.db import Group, Unit, Work, is_passing, is_transient, wait_until_up
-from whistle_shared.messaging.publisher import NotConnected, Publisher, close_quietly, connect
+from whistle_shared.messaging.publisher import BROKER_FAILURES, Publisher, close_quietly, connect
 from whistle_shared.messaging.topology import DEAD_LETTERS, queue_of, retry_exchange
 from whistle_shared.observability import new_trace
 from whistle_shared.timesource import TimeSource, wall_now
@@ -93,14 +93,14 @@ class Consumer:
             await wait_until_up(self._group.engine)
             try:
                 connection = await connect(self._url, f"{self._user} consumer")
-            except (OSError, aio_pika.exceptions.AMQPError, TimeoutError) as error:
+            except BROKER_FAILURES as error:
                 log.warning("broker.unreachable", error=str(error)[:200])
                 await asyncio.sleep(uniform(0.5, 2.0))
                 continue
             try:
                 await self._consume(connection)
             except Exception as error:
-                if not (is_passing(error) or isinstance(error, (aio_pika.exceptions.AMQPError, NotConnected))):
+                if not (is_passing(error) or isinstance(error, BROKER_FAILURES) or connection.is_closed):
                     raise
                 log.warning("consumer.interrupted", queue=self.queue, error=repr(error)[:300])
             finally:
@@ -246,7 +246,10 @@ class Consumer:
             return None
         if not self._idle():
             return self._handled_up_to
-        declared = await channel.declare_queue(self.queue, passive=True)
+        try:
+            declared = await channel.declare_queue(self.queue, passive=True)
+        except BROKER_FAILURES:
+            return None
         waiting = declared.declaration_result.message_count
         return asked if not waiting and self._idle() else self._handled_up_to
 

@@ -20,6 +20,9 @@ class NotConnected(Exception):
     """There is no channel now; `run` is opening one."""
 
 
+BROKER_FAILURES = (aio_pika.exceptions.AMQPError, aio_pika.exceptions.ChannelInvalidStateError, NotConnected, OSError)
+
+
 class Publisher:
     """Publishes with confirms and `mandatory`; an event that reaches no queue raises like one that is refused."""
 
@@ -36,13 +39,15 @@ class Publisher:
         while True:
             try:
                 connection = await connect(self._url, f"{self._name} publisher")
-            except (OSError, aio_pika.exceptions.AMQPError, TimeoutError) as error:
+            except BROKER_FAILURES as error:
                 log.warning("broker.unreachable", error=str(error)[:200])
                 await asyncio.sleep(uniform(0.5, 2.0))
                 continue
             try:
                 await self._serve(connection)
-            except (OSError, aio_pika.exceptions.AMQPError, TimeoutError) as error:
+            except Exception as error:
+                if not (isinstance(error, BROKER_FAILURES) or connection.is_closed):
+                    raise
                 log.warning("broker.lost", error=str(error)[:200])
             finally:
                 self.ready.clear()
@@ -67,12 +72,9 @@ class Publisher:
             target = self._exchanges[exchange] = await self._channel.get_exchange(exchange, ensure=False)
         try:
             await target.publish(message, routing_key=key, mandatory=True, timeout=TIMEOUT)
-        except TimeoutError:
+        except (TimeoutError, aio_pika.exceptions.ChannelInvalidStateError):
             self._broken.set()
             raise
-        except aio_pika.exceptions.ChannelInvalidStateError as error:
-            self._broken.set()
-            raise NotConnected from error
 
 
 async def connect(url: str, name: str) -> AbstractConnection:

@@ -15,7 +15,7 @@ import structlog
 
 from whistle_shared.contracts import BATCH, SINGLE, encode_batch
 from whistle_shared.db import Group, Outgoing, is_passing
-from whistle_shared.messaging.publisher import NotConnected, Publisher
+from whistle_shared.messaging.publisher import BROKER_FAILURES, Publisher
 from whistle_shared.messaging.topology import EVENTS
 from whistle_shared.timesource import wall_now
 
@@ -94,7 +94,7 @@ class Relay:
     async def _one(self, key: str, to: tuple[str, ...], part: list[Outgoing]) -> list[Outgoing]:
         try:
             await self._publisher.publish(EVENTS, key, self._message(key, to, part))
-        except (NotConnected, aio_pika.exceptions.AMQPError, OSError, TimeoutError) as error:
+        except BROKER_FAILURES as error:
             log.warning("relay.refused", key=key, count=len(part), error=repr(error)[:200])
             return []
         return part

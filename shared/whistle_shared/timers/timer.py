@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
-from aio_pika.exceptions import AMQPError
 
 from whistle_shared.db import is_passing
 from whistle_shared.timesource import TimeSource, wall_now
@@ -73,10 +72,7 @@ class Timer:
         if not self._wall_is_steady():
             return None
         now = wall_now()
-        try:
-            handled = await self._caught_up_to()
-        except (AMQPError, OSError, TimeoutError):
-            handled = None
+        handled = await self._caught_up_to()
         if handled is not None and now - handled < timedelta(seconds=_HOLD):
             self._behind_since = None
             return Horizon(self._time.at(handled - self._grace), degraded=False)

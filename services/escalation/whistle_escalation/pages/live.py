@@ -31,7 +31,7 @@ _SHARE = 0.1
 # What no event tells (a calendar takes a provisional mark away) is found by reading anyway.
 _ANYWAY = 10.0
 # A page that is further behind than this is asked to load itself again.
-_KEPT = 20_000
+KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +193,4 @@ def _follows(after: str | None, position: int) -> bool:
     """Whether a page that shows `after` can be brought up to date by what follows."""
     if after is None:
         return True
-    return after.isascii() and after.isdigit() and len(after) < 19 and position - _KEPT <= int(after) <= position
+    return after.isascii() and after.isdigit() and len(after) < 19 and position - KEPT <= int(after) <= position

@@ -29,7 +29,7 @@ def told(words: Words, row: Any) -> str:
     data: Mapping[str, Any] = row.data
     facts = data.get("facts") or {}
     street = row.street or facts.get("street")
-    about = {"title": row.title or facts.get("title") or "", "street": words.street(street) if street else ""}
+    about = {"title": row.title or facts.get("title") or "…", "street": words.street(street) if street else ""}
     if "clock" in data:
         about |= {
             "clock": words.clock(data["clock"]),

@@ -1,0 +1,365 @@
+"""The dashboard below the browser: sessions, forms, headers, and the stream. On the real city."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import pairwise
+from time import monotonic
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from support.city import City
+from support.door import Door
+from support.waiting import until
+from whistle_escalation import queries
+from whistle_escalation.pages import live
+from whistle_shared.auth import revoke_token
+from whistle_shared.web import Language, Templates
+
+COOKIE = "whistle_session_escalation"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def door(city: City) -> AsyncIterator[Door]:
+    """The escalation service at a port of this machine."""
+    opened = Door(city, "escalation")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def browser(door: Door, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """What a browser sends, with a session if there is a token."""
+    headers = {"origin": door.address}
+    async with httpx.AsyncClient(base_url=door.address, headers=headers, timeout=20, trust_env=False) as client:
+        if token is not None:
+            answer = await client.post("/sign-in", data={"token": token})
+            assert answer.status_code == 303, answer.text
+        yield client
+
+
+class Listening:
+    """An open stream, read message by message."""
+
+    def __init__(self, lines: AsyncIterator[str]) -> None:
+        self._lines = lines
+
+    async def next(self, event: str | None = None) -> dict[str, Any]:
+        """The next message (of this name): `event` (panels have none), `id`, `data`."""
+        async with asyncio.timeout(20):
+            while True:
+                message = await self._read()
+                if event in (None, message["event"]):
+                    return message
+
+    async def _read(self) -> dict[str, Any]:
+        message: dict[str, Any] = {"event": "panels"}
+        async for line in self._lines:
+            name, _, value = line.partition(": ")
+            if line == "" and "data" in message:
+                return message
+            if name in ("event", "id"):
+                message[name] = value
+            elif name == "data":
+                message["data"] = orjson.loads(value)
+        raise EOFError
+
+    async def ends(self) -> None:
+        """Read to the end of the stream."""
+        async with asyncio.timeout(20):
+            async for _ in self._lines:
+                pass
+
+
+@asynccontextmanager
+async def listening(
+    client: httpx.AsyncClient, headers: dict[str, str] | None = None, **query: Any
+) -> AsyncIterator[Listening]:
+    async with client.stream("GET", "/events", params=query, headers=headers or {}) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Listening(answer.aiter_lines())
+
+
+async def position(city: City) -> int:
+    await city.settles()
+    return await queries.position(city.services["escalation"].engine)
+
+
+# -- sessions and forms
+
+
+async def test_invariant_a_session_ends_with_its_token(city: City, door: Door) -> None:
+    """INVARIANT (web.sessions): a session ends with its token, by signing out, or after IDLE without use."""
+    token = await city.token("escalation", "department", "YL")
+    service = city.services["escalation"]
+    caller = await service.tokens.caller(token)
+    async with browser(door, token) as client:
+        assert (await client.get("/")).status_code == 200
+        async with service.group.unit() as unit:
+            revoke_token(unit, caller.token_id)
+        assert (await client.get("/")).headers["location"] == "/sign-in"
+        assert (await client.head("/events")).status_code == 401
+
+
+async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, door: Door) -> None:
+    service = city.services["escalation"]
+
+    async def left() -> timedelta:
+        async with service.engine.connect() as connection:
+            found = await connection.execute(text("select max(expires_at) - now() from web_session"))
+            span: timedelta = found.scalar_one()
+            return span
+
+    async def passes(hours: int) -> None:
+        async with service.engine.begin() as connection:
+            await connection.execute(text(f"update web_session set expires_at = expires_at - interval '{hours} h'"))
+
+    async with browser(door, await city.token("escalation", "district", "*")) as client:
+        await passes(11)
+        assert await left() < timedelta(hours=2)
+        assert (await client.get("/")).status_code == 200
+        assert await left() > timedelta(hours=11)
+        await passes(12)
+        assert (await client.get("/")).status_code == 303
+        assert (
+            await client.post("/sign-in", data={"token": await city.token("escalation", "district", "*")})
+        ).status_code == 303
+        async with service.engine.connect() as connection:
+            kept = await connection.execute(text("select count(*) from web_session"))
+            assert kept.scalar_one() == 1
+
+
+async def test_the_database_does_not_know_the_cookie(city: City, door: Door) -> None:
+    async with browser(door, await city.token("escalation", "district", "*")) as client:
+        secret = client.cookies[COOKIE]
+        async with city.services["escalation"].engine.connect() as connection:
+            kept = await connection.execute(text("select encode(digest, 'escape') from web_session"))
+            assert secret not in str(kept.all())
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://elsewhere.example", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("form", ["/sign-in", "/sign-out"])
+async def test_invariant_a_form_is_accepted_only_from_its_own_origin(
+    city: City, door: Door, form: str, origin: str | None
+) -> None:
+    """INVARIANT (web.pages): a form that changes something is accepted only from a page of this very origin."""
+    token = await city.token("escalation", "district", "*")
+    async with browser(door, token) as client:
+        headers = {"origin": origin} if origin else {}
+        if origin is None:
+            del client.headers["origin"]
+        answer = await client.post(form, data={"token": token}, headers=headers)
+        assert answer.status_code == 403
+        assert "set-cookie" not in answer.headers
+        assert (await client.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"token=", b"token=%00", b"\xff\xfe", b"token=" + b"x" * 5000, b"&".join(b"a=1" for _ in range(99))]
+)
+async def test_a_strange_form_is_a_wrong_token(door: Door, body: bytes) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    async with browser(door) as client:
+        answer = await client.post("/sign-in?lang=en", content=body, headers=headers)
+        assert answer.status_code == 401
+        assert "Check it and try again" in answer.text
+
+
+async def test_pages_and_answers_carry_a_strict_policy(city: City, door: Door) -> None:
+    """INVARIANT (web.pages): a page needs no inline script and no inline style, so its policy allows none."""
+    async with browser(door, await city.token("escalation", "district", "*")) as client:
+        for path in ("/", "/?mode=wall&lang=en&theme=dark"):
+            answer = await client.get(path)
+            assert "unsafe" not in answer.headers["content-security-policy"]
+            assert answer.headers["cache-control"] == "no-store"
+            assert "style=" not in answer.text
+            assert "<script>" not in answer.text
+        answer = await client.get("/api/v1/clocks")
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_again(
+    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    async with browser(door, await city.token("escalation", "district", "*")) as client:
+        monkeypatch.setattr(queries, "session", away)
+        answer = await client.get("/")
+        assert answer.status_code == 503
+        assert answer.headers["refresh"] == "5"
+        assert "自动重试" in answer.text
+
+
+# -- the stream
+
+
+async def test_the_stream_never_redirects(door: Door) -> None:
+    async with browser(door) as client:
+        for answer in (await client.get("/events"), await client.head("/events")):
+            assert answer.status_code == 401
+            assert "location" not in answer.headers
+
+
+async def test_hello_comes_first_with_what_business_time_needs(city: City, door: Door) -> None:
+    """EVENTS.md R3."""
+    async with browser(door, await city.token("escalation", "district", "*")) as client, listening(client) as stream:
+        hello = await stream.next()
+        assert hello["event"] == "hello"
+        assert hello["data"] | {"build": ""} == {
+            "now": "2026-06-01T01:00:00.000Z",
+            "as_of": "2026-06-01T01:00:00.000Z",
+            "rate": 1.0,
+            "until": None,
+            "build": "",
+        }
+
+
+async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(city: City, door: Door) -> None:
+    async with (
+        browser(door, await city.token("escalation", "district", "*")) as client,
+        listening(client, after=await position(city)) as stream,
+    ):
+        assert (await stream.next())["event"] == "hello"
+        await city.street("S01").blows(category=None)
+        assert (await stream.next())["event"] == "beat"
+        seen: dict[str, str] = {}
+        while "upcoming" not in seen:
+            message = await stream.next("panels")
+            assert set(message["data"]) <= {"figures", "feed", "upcoming"}
+            seen |= message["data"]
+        assert "井盖缺失" in seen["feed"]
+        assert int(message["id"]) <= await position(city)
+
+
+@pytest.mark.parametrize("last", ["999999999", "-1", "nonsense", "99999999999999999999999"])
+async def test_a_position_that_cannot_be_followed_asks_for_a_new_page(city: City, door: Door, last: str) -> None:
+    async with (
+        browser(door, await city.token("escalation", "district", "*")) as client,
+        listening(client, {"last-event-id": last}) as stream,
+    ):
+        await stream.next("resync")
+
+
+async def test_a_page_too_far_behind_is_renewed(city: City, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = await position(city)
+    await city.street("S01").blows(category="0701")
+    await city.settles()
+    monkeypatch.setattr(live, "KEPT", 1)
+    async with (
+        browser(door, await city.token("escalation", "district", "*")) as client,
+        listening(client, {"last-event-id": str(before)}) as stream,
+    ):
+        await stream.next("resync")
+
+
+async def test_one_that_reconnects_misses_nothing(city: City, door: Door) -> None:
+    async with browser(door, await city.token("escalation", "district", "*")) as client:
+        before = await position(city)
+        await city.street("S01").blows(category="0701")
+        await city.settles()
+        async with listening(client, {"last-event-id": str(before)}) as stream:
+            assert "井盖缺失" in (await stream.next("panels"))["data"]["feed"]
+
+
+async def test_invariant_a_panel_is_rendered_once_for_everybody(
+    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INVARIANT (pages.live): a panel is rendered once per language and scope however many people look."""
+    service = city.services["escalation"]
+    shown: live.Live = service.app.state.live
+    district = await service.tokens.caller(await city.token("escalation", "district", "*"))
+    operations = await service.tokens.caller(await city.token("escalation", "operations", "*"))
+    department = await service.tokens.caller(await city.token("escalation", "department", "S01"))
+    street = await service.tokens.caller(await city.token("escalation", "street", "S01"))
+    channel = shown.channel("zh", district)
+    assert shown.channel("zh", operations) is channel
+    others = [shown.channel("en", district), shown.channel("zh", department), shown.channel("zh", street)]
+    assert len({id(one) for one in (channel, *others)}) == 4
+    rendered: list[str] = []
+    render = Templates.render
+
+    def counted(self: Templates, language: Language, name: str, **context: Any) -> str:
+        rendered.append(name)
+        return render(self, language, name, **context)
+
+    monkeypatch.setattr(Templates, "render", counted)
+    frames = await asyncio.gather(*(shown.frame(channel) for _ in range(50)))
+    assert sorted(rendered) == sorted(f"_{name}.html" for name in frames[0].panels)
+
+
+async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, door: Door) -> None:
+    """INVARIANT (pages.live): however fast things happen."""
+    arrived: list[float] = []
+    async with (
+        browser(door, await city.token("escalation", "district", "*")) as client,
+        listening(client, after=await position(city)) as stream,
+    ):
+        while len(arrived) < 4:
+            await city.street("S01").blows(category="0701")
+            await stream.next("panels")
+            arrived.append(monotonic())
+    assert min(later - earlier for earlier, later in pairwise(arrived)) > 0.8
+
+
+async def test_a_department_hears_of_its_own_only(city: City, door: Door) -> None:
+    token = await city.token("escalation", "department", "PSGS")
+    async with browser(door, token) as client:
+        await city.street("S01").blows(category="0701")
+        await city.street("S02").blows(category="1106", title="室温不足")
+        await city.passes(minutes=16)
+        html = (await client.get("/")).text
+        assert "室温不足" not in html
+        assert "供水公司" not in html
+        assert html.count("排水公司") > 3
+        own = await city.call("escalation", "GET", "/api/v1/statistics", role="department", scope="PSGS")
+        assert own.json()["open_by_rung"] == {"1": 1}
+
+
+async def test_the_stream_ends_when_the_service_stops_or_the_session_does(
+    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "BEAT", 0.5)
+    async with browser(door, await city.token("escalation", "district", "*")) as client:
+        async with listening(client) as stream:
+            await stream.next("hello")
+            await client.post("/sign-out")
+            await stream.ends()
+        await client.post("/sign-in", data={"token": await city.token("escalation", "district", "*")})
+        async with listening(client) as stream:
+            await stream.next("hello")
+            await door.close()
+            await stream.ends()
+
+
+async def test_the_dashboard_outlives_an_outage_of_the_database(
+    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[bool] = []
+
+    async def away(*_: object) -> int:
+        failed.append(True)
+        raise ConnectionRefusedError
+
+    async with browser(door, await city.token("escalation", "district", "*")) as client, listening(client) as stream:
+        await stream.next("hello")
+        with monkeypatch.context() as patch:
+            patch.setattr(queries, "position", away)
+
+            async def tried() -> bool:
+                return bool(failed)
+
+            await until(tried, "the dashboard to look in vain")
+        await city.street("S01").blows(category="0701")
+        while "井盖缺失" not in (await stream.next("panels"))["data"].get("feed", ""):
+            pass
+        assert not city.services["escalation"].failed.is_set()

@@ -1,0 +1,242 @@
+"""The dashboard's words: complete in both languages, for every event and every state, and readable."""
+
+import re
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, get_args
+from uuid import UUID
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+
+from support.places import package
+from whistle_escalation import queries
+from whistle_escalation.pages import panels, sentences
+from whistle_escalation.pages.words import CLOCKS, RUNGS, Words
+from whistle_shared.contracts import TYPES
+from whistle_shared.contracts.vocabulary import ClockName
+from whistle_shared.registry import Registry
+from whistle_shared.web import LANGUAGES, Language, Templates
+
+PACKAGE = package("escalation")
+TEMPLATES = Templates(PACKAGE)
+KEYWORDS = {"gettext": None, "ngettext": (1, 2), "mark": None}
+CHINESE = re.compile(r"[一-鿿，。；：（）]")
+NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
+CLOCK = {"clock": "ack", "side": "department", "department": "CGJ", "due_at": "2026-06-01T01:45:00Z"}
+RUNG = {**CLOCK, "rung": 2, "role": "department_head"}
+DELIVERY = {"receiver": "department.hosted", "event_id": str(UUID(int=1))}
+TASK = {"department": "CGJ", "person": "Wang Min"}
+SAID: dict[str, list[dict[str, Any]]] = {
+    "whistle_blown": [{"facts": {"street": "S01", "title": "Manhole cover missing"}}],
+    "whistle_withdrawn": [{"reason": "solved"}],
+    "whistle_dispatched": [
+        {"tasks": [{"department": code, "role": role} for code, role in tasks]}
+        for tasks in ([("CGJ", "lead")], [("CGJ", "lead"), ("GA", "assist")])
+    ],
+    "whistle_unrouted": [{}],
+    "whistle_cancelled": [{"departments": ["CGJ"]}, {"departments": ["CGJ", "GA"]}],
+    "task_acknowledged": [TASK],
+    "responder_checked_in": [{**TASK, "mode": mode} for mode in ("on_site", "online", "meeting")],
+    "progress_logged": [{**TASK, "note": "fenced off\nand lit " * 20}],
+    "task_submitted": [{**TASK, "result": "replaced"}],
+    "clock_warned": [
+        {**CLOCK, "percent": 80},
+        {**CLOCK, "percent": 50, "clock": "dispatch", "side": "district", "department": None},
+        {**CLOCK, "percent": 50, "clock": "street_verify", "side": "street"},
+    ],
+    "clock_breached": [CLOCK],
+    "escalation_raised": [RUNG, {**RUNG, "rung": 9}],
+    "escalation_withdrawn": [
+        {**RUNG, "reason": reason} for reason in ("met in time", "cancelled", "the calendar moved the due time")
+    ],
+    "escalation_resolved": [RUNG],
+    "escalation_acknowledged": [{**RUNG, "by": "Zhou"}],
+    "deadline_recomputed": [CLOCK],
+    "delivery_stuck": [DELIVERY],
+    "delivery_recovered": [{**DELIVERY, "receiver": "escalation"}],
+}
+
+
+def catalogue() -> Catalog:
+    with (PACKAGE / "locale" / "en.po").open("rb") as file:
+        return read_po(file, locale="en", abort_invalid=True)
+
+
+def texts_in_use() -> set[str | tuple[str, ...]]:
+    """Every text that code and templates mark for translation, as pybabel with locale/babel.cfg finds it."""
+    with (PACKAGE / "locale" / "babel.cfg").open() as file:
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    found = extract_from_dir(PACKAGE, methods, options, KEYWORDS)
+    return {entry[2] for entry in found}
+
+
+def words(language: Language, registry: Registry | None = None) -> Words:
+    return Words(language, TEMPLATES.texts[language], registry)
+
+
+def happened(name: str, data: dict[str, Any], title: str | None = "Manhole cover missing") -> Any:
+    key = next(key for key in TYPES if sentences.kind(key) == name)
+    return SimpleNamespace(
+        position=7, key=key, at=NOW, data=data, number="S01-20260601-0001", title=title, street="S01"
+    )
+
+
+def test_no_translation_is_missing_unsure_or_left_over() -> None:
+    messages = {message.id: message for message in catalogue() if message.id}
+    assert set(messages) == texts_in_use()
+    assert not [message.id for message in messages.values() if message.fuzzy or not _complete(message)]
+    assert not catalogue().obsolete
+
+
+def _complete(message: Message) -> bool:
+    forms = _forms(message)
+    return all(forms) and len(forms) == (2 if isinstance(message.id, tuple) else 1)
+
+
+def _forms(message: Message) -> tuple[str, ...]:
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+
+
+def test_translations_fill_in_the_same_names() -> None:
+    names = re.compile(r"%\((\w+)\)s")
+    for message in catalogue():
+        ids = (message.id,) if isinstance(message.id, str) else message.id
+        for text in _forms(message):
+            assert sorted(names.findall(text)) == sorted(names.findall(ids[0])), message.id
+
+
+def test_every_event_type_is_told_or_left_out_on_purpose() -> None:
+    """INVARIANT (pages.sentences): every event type that the feed shows has a sentence in both languages."""
+    told = {sentences.kind(key) for key in TYPES if key not in queries.UNTOLD}
+    assert told == set(sentences.SENTENCES) == set(SAID)
+
+
+@pytest.mark.parametrize("name", sorted(SAID))
+def test_sentences_are_whole_in_both_languages(name: str) -> None:
+    for data in SAID[name]:
+        in_chinese = sentences.told(words("zh"), happened(name, data))
+        in_english = sentences.told(words("en"), happened(name, data))
+        assert CHINESE.search(in_chinese)
+        assert not CHINESE.search(in_english)
+        for text in (in_chinese, in_english):
+            assert "%(" not in text
+            assert "\n" not in text
+            assert len(text) < 200
+
+
+def test_a_matter_that_is_not_known_yet_is_told_too() -> None:
+    """A withdrawal may overtake the whistle itself."""
+    row = happened("whistle_withdrawn", {"reason": "solved"}, title=None)
+    row.street = row.number = None
+    assert "solved" in sentences.told(words("en"), row)
+
+
+def test_every_clock_and_rung_has_a_word() -> None:
+    assert set(CLOCKS) == set(get_args(ClockName))
+    assert [words("zh").rung(rung) for rung in sorted(RUNGS)] == [
+        "L1 催办",
+        "L2 函告",
+        "L3 指挥中心",
+        "L4 督办",
+        "L5 约谈",
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("scene", ["empty", "full"])
+def test_panels_render_whole_in_both_languages(language: Language, scene: str) -> None:
+    contents = panels.contents(words(language), EMPTY if scene == "empty" else FULL, NOW)
+    assert set(contents) == set(panels.PANELS)
+    html = "".join(TEMPLATES.render(language, f"_{name}.html", **about) for name, about in contents.items())
+    assert "%(" not in html
+    assert (CHINESE.search(html) is not None) == (language == "zh")
+    assert "style=" not in html
+    if scene == "full":
+        assert {"街道侧", "暂定"} <= set(re.findall(r"[一-鿿]+", html)) or language == "en"
+
+
+def test_every_icon_in_use_is_drawn() -> None:
+    sprite = (PACKAGE / "static" / "icons.svg").read_text("utf-8")
+    drawn = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
+    named = re.compile(r'icon\("([\w-]+)"\)|"\w+": "([a-z-]+)"|"(clock|hourglass|hourglass-low|sun|moon|device)"\)')
+    used = {
+        next(filter(None, found))
+        for file in (PACKAGE / "templates").glob("*.html")
+        for found in named.findall(file.read_text("utf-8"))
+    }
+    assert used <= drawn
+    assert drawn - used == set()
+
+
+@pytest.mark.parametrize("sheet", ["pages.css", "dark.css"])
+def test_text_stands_out_from_its_ground(sheet: str) -> None:
+    """WCAG 2.2 AA: 4.5 : 1 for every pair of tokens that meet. Source: PAGES, table of tokens."""
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", (PACKAGE / "static" / sheet).read_text("utf-8")))
+    pairs = [(name, f"{name}-text") for name in colours if f"{name}-text" in colours]
+    pairs += [
+        (ground, ink) for ground in ("page", "surface") for ink in ("text", "muted", "link", "late-ink", "met-ink")
+    ]
+    assert len(pairs) >= 19
+    low = {pair: _contrast(*(colours[name] for name in pair)) for pair in pairs}
+    assert not {pair: value for pair, value in low.items() if value < 4.5}
+
+
+def _contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _clock(**about: Any) -> Any:
+    facts = {
+        "clock_id": UUID(int=3),
+        "number": "S01-20260601-0001",
+        "title": "Manhole cover missing",
+        "street": "S01",
+        "department": "CGJ",
+        "side": "department",
+        "due_at": NOW,
+        "provisional": False,
+    }
+    return SimpleNamespace(**facts | about)
+
+
+def _rung(rung: int, **about: Any) -> Any:
+    facts = {"rung": rung, "clock": "ack", "acknowledged_at": None, "standing": 5}
+    return _clock(**facts | about)
+
+
+EMPTY = queries.Scene(position=0, outcomes=[], rungs={}, worst=[], upcoming=[], blown=0, feed=[], stuck=[])
+FULL = queries.Scene(
+    position=9,
+    outcomes=[
+        SimpleNamespace(department=department, name=name, outcome=outcome, n=2)
+        for department, name, outcome in (
+            ("CGJ", "ack", "met"),
+            ("CGJ", "arrive", "overdue"),
+            ("GA", "arrive", "nearly"),
+            ("MZ", "ack", "running"),
+            (None, "dispatch", "running"),
+        )
+    ],
+    rungs={1: 9, 5: 1, 6: 1},
+    worst=[
+        _rung(5, standing=1, acknowledged_at=NOW),
+        _rung(1, side="street", clock="street_verify", provisional=True),
+        _rung(1, side="district", clock="dispatch", department=None),
+    ],
+    upcoming=[_clock(name="resolve", warned=warned) for warned in (0, 1, 2)],
+    blown=3,
+    feed=[happened(name, data) for name, said in SAID.items() for data in said],
+    stuck=[happened("delivery_stuck", DELIVERY)],
+)
