@@ -11,7 +11,7 @@ from support.people import Blown
 from support.waiting import until
 
 MANHOLE = ["CGJ", "PSGS", "GSGS", "TXGS", "GDGS"]
-ROUNDS = 3
+ROUNDS = 2
 
 
 @pytest.mark.parametrize("what", ["broker", "database"])

@@ -81,7 +81,7 @@ def test_an_unrouted_whistle_waits_under_the_district_clock_until_it_is_dispatch
     words = desk.hears(called(at=minutes(7)))
     assert desk.clock("dispatch").status == "met_late"
     assert [word.reason for word in of(EscalationResolved, words)] == ["met late"]
-    assert isinstance(words[-1], ClocksArmed)
+    assert isinstance(words[0], ClocksArmed), "the receipt that dispatch awaits is said first"
 
 
 # -- steps ----------------------------------------------------------------------------------------------------
