@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from support.city import City
-from support.door import Door
+from support.entrance import Entrance
 from support.places import ROOT
 from whistle_local.browser import find_chromium
 
@@ -28,7 +28,7 @@ _ARGUMENTS = (
 )
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """One browser for the session. Fails when there is none: `make browser` provides it."""
     program = find_chromium(ROOT)
@@ -39,10 +39,10 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def door(city: City) -> AsyncIterator[Door]:
+@pytest_asyncio.fixture
+async def entrance(city: City) -> AsyncIterator[Entrance]:
     """The escalation service at a port of this machine."""
-    opened = Door(city, "escalation")
+    opened = Entrance(city, "escalation")
     await opened.open()
     yield opened
     await opened.close()
@@ -53,7 +53,7 @@ class Visitor:
     """Someone with a browser and, as they choose, a token."""
 
     city: City
-    door: Door
+    entrance: Entrance
     browser: Browser
     complaints: list[str] = field(default_factory=list)
     may_fail: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Visitor:
             page.set_default_timeout(10_000)
             page.on("console", self._listen)
             page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            await page.goto(self.door.address + path)
+            await page.goto(self.entrance.address + path)
             yield page
         finally:
             await profile.close()
@@ -96,8 +96,8 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(city: City, door: Door, chromium: Browser) -> Iterator[Visitor]:
+def visitor(city: City, entrance: Entrance, chromium: Browser) -> Iterator[Visitor]:
     """Somebody at a browser. Whatever their browser complained about fails the test."""
-    person = Visitor(city, door, chromium)
+    person = Visitor(city, entrance, chromium)
     yield person
     assert not person.complaints, person.complaints

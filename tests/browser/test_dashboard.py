@@ -4,7 +4,7 @@ from playwright.async_api import Page, expect
 
 from browser.conftest import Visitor
 from support.city import City
-from support.door import Door
+from support.entrance import Entrance
 
 _REFUSED = "ERR_CONNECTION_REFUSED"
 _CUT = ("ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", _REFUSED)
@@ -47,7 +47,7 @@ async def test_the_session_cookie_is_out_of_reach_and_signing_out_ends_it(visito
         await page.get_by_role("button", name="退出").click()
         await expect(page.locator("#token")).to_be_visible()
         await page.context.add_cookies([session])  # type: ignore[list-item]
-        await page.goto(visitor.door.address)
+        await page.goto(visitor.entrance.address)
         await expect(page.locator("#token")).to_be_visible()
 
 
@@ -106,7 +106,7 @@ async def test_english_by_a_switch_that_is_remembered(visitor: Visitor, city: Ci
         await expect(page.locator("#upcoming .tick").first).to_contain_text("left")
         await city.passes(minutes=16)
         await expect(page.locator("#feed")).to_contain_text("late with acknowledgement → L1 Reminder")
-        await page.goto(visitor.door.address)
+        await page.goto(visitor.entrance.address)
         await expect(page.locator("html")).to_have_attribute("lang", "en")
         await page.get_by_role("link", name="中文").click()
         await expect(page.get_by_role("heading", name="未结升级")).to_be_visible()
@@ -159,11 +159,11 @@ async def test_a_department_sees_its_own(visitor: Visitor, city: City) -> None:
         await expect(page.locator("#feed")).not_to_contain_text("供水公司")
 
 
-async def test_it_finds_its_way_back_after_a_restart(visitor: Visitor, city: City, door: Door) -> None:
+async def test_it_finds_its_way_back_after_a_restart(visitor: Visitor, city: City, entrance: Entrance) -> None:
     visitor.may_fail = _CUT
     async with visitor.signed_in() as page:
         await page.evaluate("() => { window.untouched = true; }")
-        async with door.shut():
+        async with entrance.shut():
             await expect(page.locator("#light")).to_have_attribute("data-state", "lost")
             await city.street("S01").blows(category="0701")
         await expect(page.locator("#light")).to_have_attribute("data-state", "live", timeout=20_000)
@@ -171,7 +171,7 @@ async def test_it_finds_its_way_back_after_a_restart(visitor: Visitor, city: Cit
         assert await page.evaluate("() => window.untouched")
 
 
-async def test_whoever_is_signed_out_elsewhere_is_told(visitor: Visitor, city: City, door: Door) -> None:
+async def test_whoever_is_signed_out_elsewhere_is_told(visitor: Visitor, city: City, entrance: Entrance) -> None:
     visitor.may_fail = (*_CUT, "401")
     async with visitor.signed_in() as page:
         async with page.context.expect_page() as opened:
@@ -179,7 +179,7 @@ async def test_whoever_is_signed_out_elsewhere_is_told(visitor: Visitor, city: C
         other = await opened.value
         await other.get_by_role("button", name="退出").click()
         await expect(other.locator("#token")).to_be_visible()
-        async with door.shut():
+        async with entrance.shut():
             pass
         await expect(page.get_by_role("link", name="请重新登录")).to_be_visible(timeout=20_000)
 
@@ -211,4 +211,4 @@ async def test_the_api_documentation_needs_no_other_host(visitor: Visitor) -> No
         hosts = await page.evaluate(
             "() => performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin)"
         )
-        assert set(hosts) == {visitor.door.address}
+        assert set(hosts) == {visitor.entrance.address}

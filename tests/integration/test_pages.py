@@ -15,7 +15,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from support.city import City
-from support.door import Door
+from support.entrance import Entrance
 from support.waiting import until
 from whistle_escalation import queries
 from whistle_escalation.pages import live
@@ -25,20 +25,20 @@ from whistle_shared.web import Language, Templates
 COOKIE = "whistle_session_escalation"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def door(city: City) -> AsyncIterator[Door]:
+@pytest_asyncio.fixture
+async def entrance(city: City) -> AsyncIterator[Entrance]:
     """The escalation service at a port of this machine."""
-    opened = Door(city, "escalation")
+    opened = Entrance(city, "escalation")
     await opened.open()
     yield opened
     await opened.close()
 
 
 @asynccontextmanager
-async def browser(door: Door, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def browser(entrance: Entrance, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """What a browser sends, with a session if there is a token."""
-    headers = {"origin": door.address}
-    async with httpx.AsyncClient(base_url=door.address, headers=headers, timeout=20, trust_env=False) as client:
+    headers = {"origin": entrance.address}
+    async with httpx.AsyncClient(base_url=entrance.address, headers=headers, timeout=20, trust_env=False) as client:
         if token is not None:
             answer = await client.post("/sign-in", data={"token": token})
             assert answer.status_code == 303, answer.text
@@ -96,12 +96,12 @@ async def position(city: City) -> int:
 # -- sessions and forms
 
 
-async def test_invariant_a_session_ends_with_its_token(city: City, door: Door) -> None:
+async def test_invariant_a_session_ends_with_its_token(city: City, entrance: Entrance) -> None:
     """INVARIANT (web.sessions): a session ends with its token, by signing out, or after IDLE without use."""
     token = await city.token("escalation", "department", "YL")
     service = city.services["escalation"]
     caller = await service.tokens.caller(token)
-    async with browser(door, token) as client:
+    async with browser(entrance, token) as client:
         assert (await client.get("/")).status_code == 200
         async with service.group.unit() as unit:
             revoke_token(unit, caller.token_id)
@@ -109,7 +109,7 @@ async def test_invariant_a_session_ends_with_its_token(city: City, door: Door) -
         assert (await client.head("/events")).status_code == 401
 
 
-async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, door: Door) -> None:
+async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, entrance: Entrance) -> None:
     service = city.services["escalation"]
 
     async def left() -> timedelta:
@@ -122,7 +122,7 @@ async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, d
         async with service.engine.begin() as connection:
             await connection.execute(text(f"update web_session set expires_at = expires_at - interval '{hours} h'"))
 
-    async with browser(door, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
         await passes(11)
         assert await left() < timedelta(hours=2)
         assert (await client.get("/")).status_code == 200
@@ -137,8 +137,8 @@ async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, d
             assert kept.scalar_one() == 1
 
 
-async def test_the_database_does_not_know_the_cookie(city: City, door: Door) -> None:
-    async with browser(door, await city.token("escalation", "district", "*")) as client:
+async def test_the_database_does_not_know_the_cookie(city: City, entrance: Entrance) -> None:
+    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
         secret = client.cookies[COOKIE]
         async with city.services["escalation"].engine.connect() as connection:
             kept = await connection.execute(text("select encode(digest, 'escape') from web_session"))
@@ -148,11 +148,11 @@ async def test_the_database_does_not_know_the_cookie(city: City, door: Door) -> 
 @pytest.mark.parametrize("origin", [None, "null", "https://elsewhere.example", "http://127.0.0.1:1"])
 @pytest.mark.parametrize("form", ["/sign-in", "/sign-out"])
 async def test_invariant_a_form_is_accepted_only_from_its_own_origin(
-    city: City, door: Door, form: str, origin: str | None
+    city: City, entrance: Entrance, form: str, origin: str | None
 ) -> None:
     """INVARIANT (web.pages): a form that changes something is accepted only from a page of this very origin."""
     token = await city.token("escalation", "district", "*")
-    async with browser(door, token) as client:
+    async with browser(entrance, token) as client:
         headers = {"origin": origin} if origin else {}
         if origin is None:
             del client.headers["origin"]
@@ -165,17 +165,17 @@ async def test_invariant_a_form_is_accepted_only_from_its_own_origin(
 @pytest.mark.parametrize(
     "body", [b"", b"token=", b"token=%00", b"\xff\xfe", b"token=" + b"x" * 5000, b"&".join(b"a=1" for _ in range(99))]
 )
-async def test_a_strange_form_is_a_wrong_token(door: Door, body: bytes) -> None:
+async def test_a_strange_form_is_a_wrong_token(entrance: Entrance, body: bytes) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    async with browser(door) as client:
+    async with browser(entrance) as client:
         answer = await client.post("/sign-in?lang=en", content=body, headers=headers)
         assert answer.status_code == 401
         assert "Check it and try again" in answer.text
 
 
-async def test_pages_and_answers_carry_a_strict_policy(city: City, door: Door) -> None:
+async def test_pages_and_answers_carry_a_strict_policy(city: City, entrance: Entrance) -> None:
     """INVARIANT (web.pages): a page needs no inline script and no inline style, so its policy allows none."""
-    async with browser(door, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
         for path in ("/", "/?mode=wall&lang=en&theme=dark"):
             answer = await client.get(path)
             assert "unsafe" not in answer.headers["content-security-policy"]
@@ -187,12 +187,12 @@ async def test_pages_and_answers_carry_a_strict_policy(city: City, door: Door) -
 
 
 async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_again(
-    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise ConnectionRefusedError
 
-    async with browser(door, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
         monkeypatch.setattr(queries, "session", away)
         answer = await client.get("/")
         assert answer.status_code == 503
@@ -203,16 +203,19 @@ async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_agai
 # -- the stream
 
 
-async def test_the_stream_never_redirects(door: Door) -> None:
-    async with browser(door) as client:
+async def test_the_stream_never_redirects(entrance: Entrance) -> None:
+    async with browser(entrance) as client:
         for answer in (await client.get("/events"), await client.head("/events")):
             assert answer.status_code == 401
             assert "location" not in answer.headers
 
 
-async def test_hello_comes_first_with_what_business_time_needs(city: City, door: Door) -> None:
+async def test_hello_comes_first_with_what_business_time_needs(city: City, entrance: Entrance) -> None:
     """EVENTS.md R3."""
-    async with browser(door, await city.token("escalation", "district", "*")) as client, listening(client) as stream:
+    async with (
+        browser(entrance, await city.token("escalation", "district", "*")) as client,
+        listening(client) as stream,
+    ):
         hello = await stream.next()
         assert hello["event"] == "hello"
         assert hello["data"] | {"build": ""} == {
@@ -224,9 +227,9 @@ async def test_hello_comes_first_with_what_business_time_needs(city: City, door:
         }
 
 
-async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(city: City, door: Door) -> None:
+async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(city: City, entrance: Entrance) -> None:
     async with (
-        browser(door, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "district", "*")) as client,
         listening(client, after=await position(city)) as stream,
     ):
         assert (await stream.next())["event"] == "hello"
@@ -242,28 +245,32 @@ async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(c
 
 
 @pytest.mark.parametrize("last", ["999999999", "-1", "nonsense", "99999999999999999999999"])
-async def test_a_position_that_cannot_be_followed_asks_for_a_new_page(city: City, door: Door, last: str) -> None:
+async def test_a_position_that_cannot_be_followed_asks_for_a_new_page(
+    city: City, entrance: Entrance, last: str
+) -> None:
     async with (
-        browser(door, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "district", "*")) as client,
         listening(client, {"last-event-id": last}) as stream,
     ):
         await stream.next("resync")
 
 
-async def test_a_page_too_far_behind_is_renewed(city: City, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_too_far_behind_is_renewed(
+    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = await position(city)
     await city.street("S01").blows(category="0701")
     await city.settles()
     monkeypatch.setattr(live, "KEPT", 1)
     async with (
-        browser(door, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "district", "*")) as client,
         listening(client, {"last-event-id": str(before)}) as stream,
     ):
         await stream.next("resync")
 
 
-async def test_one_that_reconnects_misses_nothing(city: City, door: Door) -> None:
-    async with browser(door, await city.token("escalation", "district", "*")) as client:
+async def test_one_that_reconnects_misses_nothing(city: City, entrance: Entrance) -> None:
+    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
         before = await position(city)
         await city.street("S01").blows(category="0701")
         await city.settles()
@@ -272,7 +279,7 @@ async def test_one_that_reconnects_misses_nothing(city: City, door: Door) -> Non
 
 
 async def test_invariant_a_panel_is_rendered_once_for_everybody(
-    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """INVARIANT (pages.live): a panel is rendered once per language and scope however many people look."""
     service = city.services["escalation"]
@@ -297,11 +304,11 @@ async def test_invariant_a_panel_is_rendered_once_for_everybody(
     assert sorted(rendered) == sorted(f"_{name}.html" for name in frames[0].panels)
 
 
-async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, door: Door) -> None:
+async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, entrance: Entrance) -> None:
     """INVARIANT (pages.live): however fast things happen."""
     arrived: list[float] = []
     async with (
-        browser(door, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "district", "*")) as client,
         listening(client, after=await position(city)) as stream,
     ):
         while len(arrived) < 4:
@@ -311,9 +318,9 @@ async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, door:
     assert min(later - earlier for earlier, later in pairwise(arrived)) > 0.8
 
 
-async def test_a_department_hears_of_its_own_only(city: City, door: Door) -> None:
+async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance) -> None:
     token = await city.token("escalation", "department", "PSGS")
-    async with browser(door, token) as client:
+    async with browser(entrance, token) as client:
         await city.street("S01").blows(category="0701")
         await city.street("S02").blows(category="1106", title="室温不足")
         await city.passes(minutes=16)
@@ -326,10 +333,10 @@ async def test_a_department_hears_of_its_own_only(city: City, door: Door) -> Non
 
 
 async def test_the_stream_ends_when_the_service_stops_or_the_session_does(
-    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "BEAT", 0.5)
-    async with browser(door, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
         async with listening(client) as stream:
             await stream.next("hello")
             await client.post("/sign-out")
@@ -337,12 +344,12 @@ async def test_the_stream_ends_when_the_service_stops_or_the_session_does(
         await client.post("/sign-in", data={"token": await city.token("escalation", "district", "*")})
         async with listening(client) as stream:
             await stream.next("hello")
-            await door.close()
+            await entrance.close()
             await stream.ends()
 
 
 async def test_the_dashboard_outlives_an_outage_of_the_database(
-    city: City, door: Door, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed: list[bool] = []
 
@@ -350,7 +357,10 @@ async def test_the_dashboard_outlives_an_outage_of_the_database(
         failed.append(True)
         raise ConnectionRefusedError
 
-    async with browser(door, await city.token("escalation", "district", "*")) as client, listening(client) as stream:
+    async with (
+        browser(entrance, await city.token("escalation", "district", "*")) as client,
+        listening(client) as stream,
+    ):
         await stream.next("hello")
         with monkeypatch.context() as patch:
             patch.setattr(queries, "position", away)

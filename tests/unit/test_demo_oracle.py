@@ -1,5 +1,6 @@
 """The demo's oracle, its reader of message files and its count: what tells whether something was lost must not err."""
 
+import ast
 import gzip
 from dataclasses import replace
 from datetime import timedelta
@@ -7,9 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from whistle_demo import count, messages, oracle, pack, scenario
+from whistle_demo.client import Api, Refused
 from whistle_demo.ledger import Ledger
 from whistle_demo.messages import BadFile, Message
 from whistle_demo.options import BadOption, Options
@@ -75,6 +78,18 @@ def test_only_a_withdrawal_that_overtook_the_dispatch_owes_no_task(sample: Pack)
     assert oracle.pairs(raised, frozenset({overtaken}), sample) == {(stands, 1, "GA")}
 
 
+def test_the_oracle_knows_no_service() -> None:
+    """INVARIANT: what is expected comes from the plans and the pack; no service is asked or imported."""
+    for module in (oracle, pack):
+        tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+        found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        found |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+        assert found <= {"csv", "collections", "collections.abc", "dataclasses", "pathlib", "uuid"} | {
+            "whistle_demo.pack",
+            "whistle_demo.scenario",
+        }
+
+
 # -- what is raised
 
 
@@ -94,6 +109,7 @@ def test_the_script_is_varied_and_fits_the_sample_district(sample: Pack) -> None
 
 
 def test_messages_fan_out_the_same_in_every_run_and_every_tenth_has_no_sub_category(sample: Pack) -> None:
+    """INVARIANT: a plan follows from its source and the pack alone."""
     read = [Message(str(number), f"主题 {number}", "正文") for number in range(1, 401)]
     plans = scenario.from_messages(read, sample)
     assert plans == scenario.from_messages(read, sample)
@@ -279,6 +295,49 @@ def test_a_withdrawn_whistle_must_be_cancelled_everywhere(ledger: Ledger, sample
     assert len([fault for fault in faults if fault.startswith("wrong: ")]) == 2
     ended = seen(tasks=[task(state="cancelled")], clocks=[])
     assert count.summarise(ended, ledger, sample, 1.0)[1] == []
+
+
+# -- the patient client
+
+
+async def test_a_command_is_repeated_with_the_same_key_until_it_is_answered() -> None:
+    """INVARIANT: a command is repeated with the same idempotency key until it is answered."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) == 1:
+            raise httpx.ConnectError("nobody listens", request=request)
+        return httpx.Response(503) if len(asked) == 2 else httpx.Response(201, json={"whistle_id": "w"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        assert await Api(http, "http://intake", "t").post("/whistles", {"title": "x"}, "k1") == {"whistle_id": "w"}
+    assert [request.headers["Idempotency-Key"] for request in asked] == ["k1"] * 3
+    assert len({request.content for request in asked}) == 1
+
+
+async def test_a_refusal_is_not_repeated() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(409, text="not possible in this state")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        with pytest.raises(Refused, match="409 not possible in this state"):
+            await Api(http, "http://department", "t").post("/tasks/1/arrival", {}, "k")
+    assert len(asked) == 1
+
+
+async def test_a_list_is_read_to_its_end() -> None:
+    pages = {None: ([{"n": 1}, {"n": 2}], "two"), "two": ([{"n": 3}], None)}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        items, cursor = pages[request.url.params.get("cursor")]
+        return httpx.Response(200, json={"items": items, "next_cursor": cursor})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        assert [item["n"] async for item in Api(http, "http://x", "t").items("/tasks")] == [1, 2, 3]
 
 
 # -- the options

@@ -98,6 +98,8 @@ def test_a_rung_climbed_before_the_new_due_time_is_withdrawn_and_can_be_climbed_
     assert desk.matter.open_on(early.clock_id) == []
     new = desk.clock("resolve", "CGJ")
     assert (new.cycle, new.due_at > early.due_at) == (2, True)
+    (moved,) = of(DeadlineRecomputed, words)
+    assert (moved.clock_id, moved.due_at, moved.previous_due_at) == (new.clock_id, new.due_at, early.due_at)
     later = desk.watches(new.due_at)
     assert [(w.clock_id, w.fired_at) for w in of(ClockBreached, later) if w.clock == "resolve"] == [
         (new.clock_id, new.due_at)

@@ -159,6 +159,14 @@ def test_a_step_of_one_department_never_touches_anothers_clocks(which: domain.St
     } == {"CGJ"}
 
 
+def test_a_stamp_from_before_the_clocks_start_is_not_believed() -> None:
+    """A department whose clock is slow cannot have acknowledged what nobody had sent it (EVENTS.md R1)."""
+    desk = armed()
+    desk.hears(step("CGJ", "acknowledged", minutes(-30)), minutes(10))
+    clock = desk.clock("ack", "CGJ")
+    assert (clock.status, clock.stopped_at) == ("met_late", minutes(10))
+
+
 def test_a_step_reported_for_another_departments_task_is_refused() -> None:
     """INVARIANT: a department speaks for its own tasks only (EVENTS.md R8)."""
     desk = armed()

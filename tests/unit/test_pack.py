@@ -152,9 +152,7 @@ def test_bom_blank_lines_and_another_order_of_columns_are_no_mistakes() -> None:
 DEPARTMENT = "CGJ,城市管理局（城管委）,Urban Management Bureau,bureau,hosted,true"
 EMERGENCY = "emergency,critical,on_site,5m@natural,5m@natural,30m@natural,2h@natural,,,24h@natural"
 LETTER = "letter,15m@natural,1h@natural,1d@work,1d@work"
-TOP = (
-    "department,5,district_leaders,区主要领导,District leaders,interview,2h@natural,3d@work,10d@work,10d@work"
-)
+TOP = "department,5,district_leaders,区主要领导,District leaders,interview,2h@natural,3d@work,10d@work,10d@work"
 OFFICE = "whistle_office,区吹哨办,District whistle office"
 
 MISTAKES: dict[str, list[tuple[Change, int, str, str]]] = {
@@ -330,11 +328,7 @@ def test_text_that_is_not_utf8_is_named_with_its_line() -> None:
 
 def test_line_is_the_files_own_after_a_cell_with_line_breaks() -> None:
     text = 'code,name_zh,name_en\n"S01","一\r\n\n街道",One\n\nS02,二街道,\n'
-    found = [
-        problem
-        for problem in problems({**FILES, "streets.csv": text.encode()})
-        if problem.file == "streets.csv"
-    ]
+    found = [problem for problem in problems({**FILES, "streets.csv": text.encode()}) if problem.file == "streets.csv"]
     assert [(problem.line, problem.field) for problem in found] == [(2, "name_zh"), (6, "name_en")]
 
 
@@ -344,9 +338,7 @@ def test_every_mistake_is_reported_together_in_order() -> None:
         "pack.toml": b"",
         "streets.csv": FILES["streets.csv"].replace(b"S01", b"S 1"),
         "calendar.toml": FILES["calendar.toml"].replace(b"next_day", b"soon").replace(b"08:30", b"12:30"),
-        "categories.csv": FILES["categories.csv"]
-        .replace(b",ZFJ,HW,", b",ZFJ,XX,", 1)
-        .replace(b"critical", b"dire", 1),
+        "categories.csv": FILES["categories.csv"].replace(b",ZFJ,HW,", b",ZFJ,XX,", 1).replace(b"critical", b"dire", 1),
     }
     del files["ladders.csv"]
     found = problems(files)

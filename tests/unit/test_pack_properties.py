@@ -43,9 +43,7 @@ def test_any_bytes_are_problems_and_never_a_crash(file: str, data: bytes) -> Non
     length=st.integers(0, 40),
     data=st.binary(max_size=6) | st.text('"\r\n\0,;@-0９中.', max_size=6).map(str.encode),
 )
-def test_any_damage_to_a_file_is_loaded_whole_or_refused(
-    file: str, start: float, length: int, data: bytes
-) -> None:
+def test_any_damage_to_a_file_is_loaded_whole_or_refused(file: str, start: float, length: int, data: bytes) -> None:
     """INVARIANT: a pack is whole and right, or it is refused with every mistake found."""
     sound = {**FILES, "calendar/2027.json": YEAR_2027.encode()}
     at = int(start * len(sound[file]))
@@ -79,9 +77,7 @@ LIMITS = st.builds(
     start=st.integers(0, 700 * 1440).map(lambda m: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=m)),
     calendar=st.sampled_from(CALENDARS),
 )
-def test_a_ladder_is_climbed_upwards_only(
-    first: str, then: str, start: datetime, calendar: worktime.Calendar
-) -> None:
+def test_a_ladder_is_climbed_upwards_only(first: str, then: str, start: datetime, calendar: worktime.Calendar) -> None:
     """INVARIANT: a ladder is climbed upwards only."""
     lower, upper = worktime.Limit.parse(first), worktime.Limit.parse(then)
     if in_order(lower, then, calendar.hours.minutes_per_day):

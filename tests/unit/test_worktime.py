@@ -126,9 +126,7 @@ def test_a_percentage_outside_the_limit_is_refused(percent: int) -> None:
         ("2027-03-01 09:00", "5d@natural", False),
     ],
 )
-def test_provisional_when_working_time_touches_a_year_without_data(
-    start: str, text: str, provisional: bool
-) -> None:
+def test_provisional_when_working_time_touches_a_year_without_data(start: str, text: str, provisional: bool) -> None:
     assert worktime.due(at(start), limit(text), CALENDAR).provisional is provisional
 
 
@@ -240,9 +238,7 @@ def test_a_suspension_that_ends_before_it_starts_is_refused() -> None:
 def spans(start: str, text: str, calendar: worktime.Calendar = CALENDAR) -> list[tuple[str, str, str]]:
     """What `explain` says, in local time."""
     found = worktime.explain(at(start), limit(text), calendar)
-    times = [
-        (span.start.astimezone(worktime.SHANGHAI), span.end.astimezone(worktime.SHANGHAI)) for span in found
-    ]
+    times = [(span.start.astimezone(worktime.SHANGHAI), span.end.astimezone(worktime.SHANGHAI)) for span in found]
     return [
         (span.kind, f"{begin:%m-%d %H:%M}", f"{end:%m-%d %H:%M}")
         for span, (begin, end) in zip(found, times, strict=True)

@@ -35,9 +35,7 @@ def _minutes(windows: Windows) -> bytearray:
 
 
 MINUTES = {windows: _minutes(windows) for windows in PROFILES}
-CALENDARS = {
-    windows: worktime.Calendar(YEARS, worktime.HoursProfile(windows), version=1) for windows in PROFILES
-}
+CALENDARS = {windows: worktime.Calendar(YEARS, worktime.HoursProfile(windows), version=1) for windows in PROFILES}
 CALENDAR = CALENDARS[DEFAULT]
 ONLY_2024 = worktime.Calendar({2024: YEARS[2024]}, worktime.HoursProfile(), version=1)
 
@@ -103,9 +101,7 @@ short_limits = st.builds(worktime.Limit, st.integers(1, 3000), st.just("m"), st.
     worktime.Limit, st.integers(1, 60), st.just("h"), st.just("work")
 )
 day_limits = st.builds(worktime.Limit, st.integers(1, 40), st.just("d"), st.just("work"))
-natural_limits = st.builds(
-    worktime.Limit, st.integers(1, 200), st.sampled_from(["m", "h", "d"]), st.just("natural")
-)
+natural_limits = st.builds(worktime.Limit, st.integers(1, 200), st.sampled_from(["m", "h", "d"]), st.just("natural"))
 limits = short_limits | day_limits | natural_limits
 spans = st.timedeltas(timedelta(0), timedelta(days=30))
 profiles = st.sampled_from(PROFILES)

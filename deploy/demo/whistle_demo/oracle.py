@@ -1,6 +1,7 @@
 """Who must get a task: the independent answer, from the plans and the pack alone. Pure. Source: EVENTS.md section 4.
 
-INVARIANT: nothing here asks, imports or imitates a service; a mistake of theirs cannot become ours.
+INVARIANT: what is expected comes from the plans and the pack; no service is asked or imported, so that a mistake of
+theirs cannot become ours.
 """
 
 from collections import Counter

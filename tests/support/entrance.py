@@ -17,7 +17,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Door:
+class Entrance:
     """The way in to one service; it can be shut and opened again at the same address."""
 
     def __init__(self, city: City, producer: str) -> None:
