@@ -1,22 +1,31 @@
 """dispatch's use cases as its handlers run them, with a Unit that only collects."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from support import paperwork
 from support.clockface import MONDAY
 from support.paperwork import WHISTLE, Sheet
-from whistle_dispatch import commands, tables
+from whistle_dispatch import commands, domain, tables
 from whistle_dispatch.consumers import SUBSCRIPTIONS
 from whistle_shared.contracts import Event, EventData
-from whistle_shared.contracts.dispatch import WhistleCancelled, WhistleDispatched, WhistleUnrouted
+from whistle_shared.contracts.dispatch import (
+    CalendarPublished,
+    RegistryPublished,
+    WhistleCancelled,
+    WhistleDispatched,
+    WhistleUnrouted,
+)
 from whistle_shared.contracts.intake import WhistleBlown, WhistleFacts, WhistleWithdrawn
 from whistle_shared.errors import NotFound
 from whistle_shared.messaging import RetryLater
-from whistle_shared.replica import Replica
+from whistle_shared.registry import Registry, registry_rows
+from whistle_shared.replica import Replica, newest_whole
 
 
 class Office:
@@ -122,3 +131,66 @@ def test_a_whistle_heard_twice_is_dispatched_once(about: WhistleFacts) -> None:
 def test_before_the_first_pack_a_whistle_is_tried_again_later() -> None:
     with pytest.raises(RetryLater, match="pack"):
         Office(Replica()).hears(blown(paperwork.facts()))
+
+
+# -- publishing a pack ----------------------------------------------------------------------------------------------
+
+
+def loaded(current: Replica, pack: domain.Pack | None = None) -> tuple[commands.Loaded, Sheet]:
+    sheet = Sheet("dispatch", MONDAY, None, {})
+    return commands.load_pack(sheet, pack or paperwork.pack(), current), sheet
+
+
+def published(sheet: Sheet, kind: type[EventData]) -> list[Any]:
+    assert {(word.to, word.awaiting) for word in sheet.words} == {((), ())}
+    return [data for data in sheet.said if isinstance(data, kind)]
+
+
+def test_a_pack_is_published_in_parts_that_make_the_same_registry_again() -> None:
+    done, sheet = loaded(Replica())
+    assert done == commands.Loaded(1, registry_changed=True, calendar_version=1, calendar_changed=True)
+    parts = published(sheet, RegistryPublished)
+    rows: dict[Any, list[dict[str, Any]]] = {}
+    for part in parts:
+        assert len(orjson.dumps(part.model_dump(mode="json"))) <= 64 * 1024
+        assert (part.version, part.sections[part.section]) == (1, part.parts)
+        rows.setdefault(part.section, []).extend(part.rows)
+    assert registry_rows(Registry.from_rows(1, rows)) == registry_rows(paperwork.pack().registry)
+    assert newest_whole([(part.version, part.section, part.sections) for part in parts]) == 1
+    assert newest_whole([(part.version, part.section, part.sections) for part in parts[1:]]) is None
+    years = published(sheet, CalendarPublished)
+    assert [year.year for year in years] == [year.year for year in paperwork.pack().calendars]
+    assert {year.version for year in years} == {1}
+
+
+def test_an_unchanged_pack_keeps_its_version_and_is_published_again() -> None:
+    _, first = loaded(Replica())
+    done, again = loaded(paperwork.replica())
+    assert done == commands.Loaded(1, registry_changed=False, calendar_version=1, calendar_changed=False)
+    assert again.said == first.said
+
+
+def test_one_changed_year_is_a_new_version_of_the_whole_calendar_and_of_nothing_else() -> None:
+    pack = paperwork.pack()
+    *others, last = pack.calendars
+    changed = replace(pack, calendars=(*others, last.model_copy(update={"official": not last.official})))
+    done, sheet = loaded(paperwork.replica(), changed)
+    assert done == commands.Loaded(1, registry_changed=False, calendar_version=2, calendar_changed=True)
+    assert {year.version for year in published(sheet, CalendarPublished)} == {2}
+
+
+def test_a_changed_registry_is_the_next_version() -> None:
+    pack = paperwork.pack()
+    rows = registry_rows(pack.registry)
+    fewer = Registry.from_rows(1, {**rows, "grids": rows["grids"][1:]})
+    done, sheet = loaded(paperwork.replica(), replace(pack, registry=fewer))
+    assert done == commands.Loaded(2, registry_changed=True, calendar_version=1, calendar_changed=False)
+    assert {part.version for part in published(sheet, RegistryPublished)} == {2}
+
+
+def test_a_section_without_rows_is_published_too() -> None:
+    pack = paperwork.pack()
+    empty = Registry.from_rows(1, {**registry_rows(pack.registry), "grids": []})
+    _, sheet = loaded(Replica(), replace(pack, registry=empty))
+    (part,) = [part for part in published(sheet, RegistryPublished) if part.section == "grids"]
+    assert (part.rows, part.part, part.parts) == ((), 1, 1)

@@ -39,9 +39,9 @@ class RegistryPublished(EventData):
 class CalendarDay(Frozen):
     """A day that differs from the plain week. `date` is a local date (Asia/Shanghai), ISO."""
 
-    date: str
+    date: Text
     is_off_day: bool
-    name: str = ""
+    name: Text = ""
 
 
 class CalendarPublished(EventData):
@@ -62,7 +62,7 @@ class LadderStep(Frozen):
     rung: int
     role: Code
     form: RungForm
-    delay: str
+    delay: Text
 
 
 class ClockSchedule(Frozen):
@@ -80,7 +80,7 @@ class ClockSpec(Frozen):
 
     name: ClockName
     side: Side
-    limit: str
+    limit: Text
     warn_percent: tuple[int, ...]
     pausable: bool
     extendable: bool
@@ -95,8 +95,8 @@ class TaskCalled(Frozen):
     department: Code
     role: TaskRole
     presence: Presence
-    terms: str
-    origin: str = "routed"
+    terms: Text
+    origin: Text = "routed"
 
 
 class WhistleDispatched(EventData):
@@ -109,10 +109,10 @@ class WhistleDispatched(EventData):
     facts: WhistleFacts
     whistle_due_at: Instant | None
     tasks: tuple[TaskCalled, ...]
-    terms: dict[str, tuple[ClockSpec, ...]]
+    terms: dict[Text, tuple[ClockSpec, ...]]
     registry_version: Version
     calendar_version: Version
-    flags: tuple[str, ...] = ()
+    flags: tuple[Text, ...] = ()
 
 
 class WhistleUnrouted(EventData):

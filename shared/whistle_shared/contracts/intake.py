@@ -22,7 +22,7 @@ from whistle_shared.contracts.vocabulary import (
 class WhistleFacts(Frozen):
     """What the street said when it blew: never changes afterwards, so every reader may keep a copy."""
 
-    number: str
+    number: Text
     kind: Kind
     urgency: Urgency
     street: Code

@@ -67,7 +67,7 @@ class DeliveryEvent(EventData):
     """About an event of this producer whose receipt from `receiver` is missing. Times are technical, not business."""
 
     event_id: UUID
-    event_type: str
+    event_type: Text
     whistle_id: UUID | None
     receiver: Code
     sent_at: Instant
