@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import monotonic
 
 from whistle_demo import tokens
 from whistle_demo.clock import Clock
@@ -13,9 +12,8 @@ from whistle_demo.pack import Pack
 from whistle_local import Stack
 from whistle_shared.timesource import AffineTime, wall_now
 
-# Starting the five services takes about as long as preparing their databases did.
-_LEAD_FACTOR = 0.9
-_LEAD_SECONDS = 2.0
+# What starting the five services takes; on a slower machine the first whistles are blown some business time later.
+_LEAD = timedelta(seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +42,11 @@ def build(stack: Stack, project: Path, pack: Pack, times: Times, tell: Callable[
     infrastructure = stack.start_infrastructure()
     stack.reset()
     tell("迁移、拓扑、示例区 migrations, topology, sample district …")
-    began = monotonic()
     stack.environment |= _environment(times.opening - timedelta(days=1), wall_now(), 1.0, times.end)
     stack.prepare(project)
     minted = asyncio.run(_mint_all(infrastructure.database_urls, pack))
     tell("服务 services …")
-    lead = timedelta(seconds=_LEAD_SECONDS + _LEAD_FACTOR * (monotonic() - began))
-    anchor = wall_now() + lead
+    anchor = wall_now() + _LEAD
     stack.environment |= _environment(times.opening, anchor, times.rate, times.end)
     addresses = stack.start_services()
     return Stage(

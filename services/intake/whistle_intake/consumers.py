@@ -55,7 +55,7 @@ def on_whistle_unrouted(unit: Unit, event: Event[WhistleUnrouted]) -> None:
 
 
 def on_task_acknowledged(unit: Unit, event: Event[TaskAcknowledged]) -> None:
-    _step(unit, event, "acknowledged_at")
+    _step(unit, event, "acknowledged_at", person=event.data.person)
 
 
 def on_responder_checked_in(unit: Unit, event: Event[ResponderCheckedIn]) -> None:
@@ -78,11 +78,11 @@ def _known(unit: Unit, data: TaskEvent) -> domain.Task:
     return commands.known_task(store.whistle(unit, data.whistle_id), data.task_id, data.department)
 
 
-def _step(unit: Unit, event: Event[Any], stamp: str) -> None:
-    """A department's step: its first stamp counts."""
+def _step(unit: Unit, event: Event[Any], stamp: str, **told: str) -> None:
+    """A department's step: its first stamp counts. The person named is the one who acknowledged."""
     data = event.data
     first = domain.earliest(getattr(_known(unit, data), stamp), event.time)
-    commands.follow_task(unit, data.whistle_id, data.task_id, data.department, person=data.person, **{stamp: first})
+    commands.follow_task(unit, data.whistle_id, data.task_id, data.department, **{stamp: first}, **told)
     store.tell(unit, event, data.whistle_id)
 
 

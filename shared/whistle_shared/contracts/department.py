@@ -57,7 +57,7 @@ class TaskSubmitted(TaskEvent):
 
 
 class DeliveryStuck(DeliveryEvent):
-    """No receipt within the limit of RELIABILITY: the matter is shown to operations while it is sent again."""
+    """No receipt for two minutes: the matter is shown to operations while it is sent again."""
 
     key: ClassVar[str] = "department.delivery_stuck.v1"
 

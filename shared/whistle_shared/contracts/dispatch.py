@@ -140,7 +140,7 @@ class WhistleCancelled(EventData):
 
 
 class DeliveryStuck(DeliveryEvent):
-    """No receipt within the limit of RELIABILITY: the matter is shown to operations while it is sent again."""
+    """No receipt for two minutes: the matter is shown to operations while it is sent again."""
 
     key: ClassVar[str] = "dispatch.delivery_stuck.v1"
 

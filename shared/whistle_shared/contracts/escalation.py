@@ -129,7 +129,7 @@ class DeadlineRecomputed(ClockEvent):
 
 
 class DeliveryStuck(DeliveryEvent):
-    """No receipt within the limit of RELIABILITY: the matter is shown to operations while it is sent again."""
+    """No receipt for two minutes: the matter is shown to operations while it is sent again."""
 
     key: ClassVar[str] = "escalation.delivery_stuck.v1"
 

@@ -57,7 +57,7 @@ class WhistleWithdrawn(EventData):
 
 
 class DeliveryStuck(DeliveryEvent):
-    """No receipt within the limit of RELIABILITY: the matter is shown to operations while it is sent again."""
+    """No receipt for two minutes: the matter is shown to operations while it is sent again."""
 
     key: ClassVar[str] = "intake.delivery_stuck.v1"
 

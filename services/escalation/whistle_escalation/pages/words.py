@@ -117,8 +117,11 @@ class Words:
     def receiver(self, name: str) -> str:
         """A service that events go to; an instance is named in brackets."""
         service, _, instance = name.partition(".")
-        word = self.gettext(RECEIVERS.get(service, service))
-        return f"{word} ({instance})" if instance else word
+        known = RECEIVERS.get(service)
+        word = service if known is None else self.gettext(known)
+        if not instance:
+            return word
+        return self.gettext("%(service)s（%(instance)s）") % {"service": word, "instance": instance}
 
     def spans(self) -> Mapping[str, str]:
         """How the page's script says how much time is left, or by how much it is over."""
