@@ -17,6 +17,7 @@ from whistle_shared.contracts import Event
 from whistle_shared.contracts.dispatch import CalendarPublished, RegistryPublished
 from whistle_shared.db import Unit, is_passing
 from whistle_shared.db.tables import calendar_year, registry_part
+from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import Registry
 from whistle_shared.worktime import Calendar, CalendarYear, HoursProfile
 
@@ -43,9 +44,9 @@ class Replica:
         return max((year.version for year in self._years), default=0)
 
     def published(self, year: int) -> CalendarPublished | None:
-        """The newest publication of a year, its version left out (0), for comparison."""
+        """The newest publication of a year, its version and the years beside it left out, for comparison."""
         found = [known for known in self._years if known.year == year]
-        return found[-1].model_copy(update={"version": 0}) if found else None
+        return found[-1].model_copy(update={"version": 0, "years": ()}) if found else None
 
     def calendar(self, version: int | None = None) -> Calendar:
         """The calendar as it stood at `version` (default: the newest): for each year its latest publication."""
@@ -83,7 +84,7 @@ class Replica:
             return
         await self._read_registry(connection)
         rows = await connection.execute(select(calendar_year.c.body).order_by(calendar_year.c.version))
-        self._years = [CalendarPublished.model_validate(row.body) for row in rows]
+        self._years = _whole([CalendarPublished.model_validate(row.body) for row in rows])
         self._built = {}
         self._mark = mark
 
@@ -112,6 +113,12 @@ def newest_whole(present: list[tuple[int, str, Mapping[str, int]]]) -> int | Non
         counts.setdefault(version, {}).setdefault(section, 0)
         counts[version][section] += 1
     return max((version for version, sections in wanted.items() if counts[version] == sections), default=None)
+
+
+def _whole(published: list[CalendarPublished]) -> list[CalendarPublished]:
+    """Those whose version has all its years."""
+    present = {(event.version, event.year) for event in published}
+    return [event for event in published if all((event.version, year) in present for year in event.years)]
 
 
 def _calendar(published: list[CalendarPublished], version: int) -> Calendar:
@@ -149,12 +156,11 @@ def keep_calendar(unit: Unit, year: CalendarPublished) -> None:
 
 
 def serving_fault(replica: Replica, producer: str, department: str) -> str | None:
-    """Why `producer` may not speak for `department`, or None (EVENTS.md R8). Without a registry nothing is judged."""
-    if replica.registry is None:
-        return None
-    known = replica.registry.department_by_code.get(department)
+    """Why `producer` may not speak for `department`, or None (EVENTS.md R8). Raises RetryLater while the registry
+    does not know the department: its news may be newer than ours."""
+    known = replica.registry.department_by_code.get(department) if replica.registry else None
     if known is None:
-        return f"department {department!r} is unknown"
+        raise RetryLater(f"department {department!r} is not in the registry (yet)")
     if producer != f"department.{known.instance}":
         return f"department {department!r} is served by instance {known.instance!r}, not by {producer!r}"
     return None

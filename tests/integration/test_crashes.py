@@ -1,30 +1,41 @@
 """A service that is cut off in the middle: nothing lost, nothing doubled, whatever order the pieces came in."""
 
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
 import pytest
 import uuid_utils.compat
 
 from support.broker import set_permissions
-from support.waiting import until
+from support.waiting import SECONDS, until
 from support.wire import wire
 from support.workshop import VHOST, Workshop, hear, withdrawn
 from whistle_shared.contracts.dispatch import WhistleCancelled
 from whistle_shared.contracts.intake import WhistleWithdrawn
+from whistle_shared.db import Work
 from whistle_shared.messaging import PARKING
 from whistle_shared.runtime import Service
 
 _MANY = 400
 
 
-@pytest.mark.parametrize("after", [0, 1, 150])
-async def test_a_consumer_that_is_cut_off_loses_and_doubles_nothing(workshop: Workshop, after: int) -> None:
-    """INVARIANT: correctness never depends on an orderly stop."""
+@pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
+@pytest.mark.parametrize("batch", [1, 2, 4])
+async def test_a_consumer_that_is_cut_off_loses_and_doubles_nothing(
+    workshop: Workshop, batch: int, committed: bool
+) -> None:
+    """INVARIANT: correctness never depends on an orderly stop. The crash comes in the middle of a batch."""
     for _ in range(_MANY):
         await workshop.broker.put("dispatch.in", wire(withdrawn()), "intake")
 
-    for reached in (after, after + 100):
-        service = await workshop.start("dispatch", {WhistleWithdrawn: hear})
-        await until(lambda reached=reached: _reached(workshop, reached), f"{reached} notes")  # type: ignore[misc]
-        await workshop.cut_off(service)
+    service = workshop.build("dispatch", {WhistleWithdrawn: hear})
+    reached = stands_still(service, batch, committed)
+    await service.start()
+    workshop.adopt(service)
+    await asyncio.wait_for(reached.wait(), SECONDS)
+    await workshop.cut_off(service)
     await workshop.make_due("dispatch")
     await workshop.start("dispatch", {WhistleWithdrawn: hear})
 
@@ -34,8 +45,21 @@ async def test_a_consumer_that_is_cut_off_loses_and_doubles_nothing(workshop: Wo
     assert await workshop.broker.ready("dispatch.in") == 0
 
 
-async def _reached(workshop: Workshop, wanted: int) -> bool:
-    return await workshop.count("dispatch", "note") >= wanted
+def stands_still(service: Service, batch: int, committed: bool) -> asyncio.Event:
+    """Let a service hang in its n-th batch of events; the event is set when it does."""
+    run, reached = service.group.run, asyncio.Event()
+    batches = count(1)
+
+    async def hang_in_time(works: Sequence[Work]) -> list[Any]:
+        last = next(batches) == batch
+        outcomes = await run(works) if committed or not last else []
+        if last:
+            reached.set()
+            await asyncio.Event().wait()
+        return outcomes
+
+    service.group.run = hang_in_time  # type: ignore[method-assign]
+    return reached
 
 
 async def test_a_relay_that_is_cut_off_sends_everything_at_least_once_and_the_inbox_absorbs_the_rest(

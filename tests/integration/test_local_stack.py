@@ -11,8 +11,36 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from whistle_local import Infrastructure, Stack, StackError, ports, processes, state, waiting
+from whistle_local import Infrastructure, Stack, StackError, browser, packages, ports, processes, state, waiting
+from whistle_local.supervisor import Program, Supervisor
 
+_INTERRUPTED = """
+import sys
+from pathlib import Path
+from whistle_local import Stack, state
+from whistle_local.supervisor import Program, Supervisor
+root = Path(sys.argv[1])
+known = state.load(root)
+supervisor = Supervisor(root, known.port("supervisor"), known.secret("supervisor"))
+known.save()
+with Stack(root):
+    supervisor.start([Program("idle", ["sleep", "600"])])
+    print("up", flush=True)
+    sys.stdin.read()
+"""
+_CLEANING = """
+import os, signal
+from whistle_local.interruption import Interruption
+interruption = Interruption()
+interruption.watch()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+finally:
+    with interruption.held_off():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        print("cleaned", flush=True)
+"""
 _PARENT = """
 import sys
 from pathlib import Path
@@ -73,8 +101,112 @@ def test_ports_stay_unless_another_program_has_taken_them(tmp_path: Path) -> Non
             ports.require_free(chosen["amqp"], "intake", "INTAKE_PORT")
 
 
+def test_a_port_in_use_is_never_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """INVARIANT: a port that is handed out was free on the loopback interface when it was chosen."""
+    port = ports.choose()
+    monkeypatch.setattr(ports, "CHOICES", range(port, port + 1))
+    with socket.create_server((ports.LOOPBACK, port)), pytest.raises(StackError, match="no free port"):
+        ports.choose()
+    assert ports.choose() == port
+
+
+def test_an_unpacking_that_breaks_off_leaves_no_rabbitmq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """INVARIANT: a folder `.local/packages/rabbitmq` is complete or absent; the next try makes it whole."""
+    contents = {
+        Path("server.deb"): "usr/lib/rabbitmq/lib/rabbitmq_server-4.0/sbin/rabbitmq-server",
+        Path("erlang.deb"): "usr/lib/erlang/erts-15.0/bin/epmd",
+    }
+    broken = {"erlang.deb"}
+
+    def unpack(*command: str) -> str:
+        *_, archive, target = command
+        if archive in broken:
+            raise StackError("no space left")
+        for name in (contents[Path(archive)], "usr/lib/erlang/bin/erl"):
+            (Path(target) / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(target) / name).touch()
+        return ""
+
+    monkeypatch.setattr(packages, "_installed", lambda: None)
+    monkeypatch.setattr("whistle_local.packages.shutil.which", str)
+    monkeypatch.setattr(packages, "_fetch_with_dependencies", lambda *_: list(contents))
+    monkeypatch.setattr(packages, "_run", unpack)
+    with pytest.raises(StackError, match="no space left"):
+        packages.rabbitmq(tmp_path)
+    assert not (tmp_path / "rabbitmq").exists()
+    broken.clear()
+    assert packages.rabbitmq(tmp_path).server.is_relative_to(tmp_path / "rabbitmq")
+
+
+@pytest.mark.parametrize("step", ["_unpack_browser", "_unpack_font", "_write_launcher", "shlex.quote"])
+def test_an_unpacking_that_breaks_off_leaves_no_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """INVARIANT: `.local/browser/chromium` is complete or absent; the next try makes it whole."""
+
+    def unpack(draft: Path, *_: object) -> None:
+        (draft / "browser").mkdir()
+        (draft / "browser" / "program").write_text("#!/bin/sh\n")
+        (draft / "browser" / "program").chmod(0o755)
+
+    def fail(*_: object) -> None:
+        raise StackError("no space left")
+
+    monkeypatch.setattr(browser, "NAMES", ())
+    monkeypatch.setattr(browser, "_node", lambda _: ("node", ["npm"]))
+    monkeypatch.setattr(browser, "_unpack_browser", unpack)
+    monkeypatch.setattr(browser, "_unpack_font", lambda _: None)
+    folder = tmp_path / browser.FOLDER
+    with monkeypatch.context() as patch:
+        patch.setattr(f"whistle_local.browser.{step}", fail)
+        with pytest.raises(StackError, match="no space left"):
+            browser._unpack(folder)
+    assert not (folder / "chromium").exists()
+    browser._unpack(folder)
+    assert subprocess.run([folder / "chromium"], check=False).returncode == 0
+
+
+def test_all_carry_the_mark_and_are_found_when_the_supervisor_dies_first(tmp_path: Path) -> None:
+    """INVARIANT: supervisord and everything it starts carries the stack's mark: `end` finds and ends all of it."""
+    supervisor = Supervisor(tmp_path, ports.choose(), "secret")
+    supervisor.start([Program("idle", ["sleep", "600"])])
+    try:
+        waiting.until(lambda: supervisor.pid("idle") is not None, 20, lambda: "the program did not start")
+        idle = supervisor.pid("idle")
+        itself = [process for process in processes.of_stack(tmp_path) if process.pid != idle]
+        assert len(itself) == 1
+        processes.kill(itself)
+        assert [process.pid for process in processes.of_stack(tmp_path)] == [idle]
+    finally:
+        supervisor.end()
+    assert processes.of_stack(tmp_path) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_an_interrupted_stack_leaves_no_process(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """Ctrl-C and SIGTERM leave the `with` block in order: nothing that was started lives on."""
+    command = [sys.executable, "-c", _INTERRUPTED, str(tmp_path)]
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+        assert processes.of_stack(tmp_path)
+        parent.send_signal(number)
+        assert parent.wait(30) == code
+    assert processes.of_stack(tmp_path) == []
+
+
+def test_cleaning_up_once_begun_is_finished() -> None:
+    """INVARIANT: while `held_off`, neither signal interrupts; afterwards the first one still has its effect."""
+    ended = subprocess.run([sys.executable, "-c", _CLEANING], check=False, capture_output=True, text=True)
+    assert (ended.stdout, ended.returncode) == ("cleaned\n", 128 + signal.SIGTERM)
+
+
 def test_leftovers_are_ended_killed_parts_restart_and_nothing_is_left(root: Path) -> None:
-    """INVARIANT: after `stop` no process of the stack lives; leftovers of a killed parent are ended by a start."""
+    """INVARIANT: after `stop` (also by leaving the `with` block, on Ctrl-C and on SIGTERM) no process lives.
+
+    Leftovers of a killed parent are ended by the next start.
+    """
     parent = subprocess.Popen(
         [sys.executable, "-c", _PARENT, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

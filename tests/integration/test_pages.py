@@ -1,6 +1,7 @@
 """The dashboard below the browser: sessions, forms, headers, and the stream. On the real city."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -97,7 +98,7 @@ async def position(city: City) -> int:
 
 
 async def test_invariant_a_session_ends_with_its_token(city: City, entrance: Entrance) -> None:
-    """INVARIANT (web.sessions): a session ends with its token, by signing out, or after IDLE without use."""
+    """INVARIANT: a session ends with its token, by signing out, or after IDLE without use."""
     token = await city.token("escalation", "department", "YL")
     service = city.services["escalation"]
     caller = await service.tokens.caller(token)
@@ -150,7 +151,7 @@ async def test_the_database_does_not_know_the_cookie(city: City, entrance: Entra
 async def test_invariant_a_form_is_accepted_only_from_its_own_origin(
     city: City, entrance: Entrance, form: str, origin: str | None
 ) -> None:
-    """INVARIANT (web.pages): a form that changes something is accepted only from a page of this very origin."""
+    """INVARIANT: a form that changes something is accepted only from a page of this very origin."""
     token = await city.token("escalation", "district", "*")
     async with browser(entrance, token) as client:
         headers = {"origin": origin} if origin else {}
@@ -174,7 +175,7 @@ async def test_a_strange_form_is_a_wrong_token(entrance: Entrance, body: bytes) 
 
 
 async def test_pages_and_answers_carry_a_strict_policy(city: City, entrance: Entrance) -> None:
-    """INVARIANT (web.pages): a page needs no inline script and no inline style, so its policy allows none."""
+    """INVARIANT: a page needs no inline script and no inline style, so its policy allows none."""
     async with browser(entrance, await city.token("escalation", "district", "*")) as client:
         for path in ("/", "/?mode=wall&lang=en&theme=dark"):
             answer = await client.get(path)
@@ -262,11 +263,15 @@ async def test_a_page_too_far_behind_is_renewed(
     await city.street("S01").blows(category="0701")
     await city.settles()
     monkeypatch.setattr(live, "KEPT", 1)
-    async with (
-        browser(entrance, await city.token("escalation", "district", "*")) as client,
-        listening(client, {"last-event-id": str(before)}) as stream,
-    ):
-        await stream.next("resync")
+    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+        latest = await position(city)
+
+        async def shown() -> bool:
+            return f'data-position="{latest}"' in (await client.get("/")).text
+
+        await until(shown, "the page to show the latest")
+        async with listening(client, {"last-event-id": str(before)}) as stream:
+            await stream.next("resync")
 
 
 async def test_one_that_reconnects_misses_nothing(city: City, entrance: Entrance) -> None:
@@ -281,7 +286,7 @@ async def test_one_that_reconnects_misses_nothing(city: City, entrance: Entrance
 async def test_invariant_a_panel_is_rendered_once_for_everybody(
     city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """INVARIANT (pages.live): a panel is rendered once per language and scope however many people look."""
+    """INVARIANT: a panel is rendered once per language and scope however many people look."""
     service = city.services["escalation"]
     shown: live.Live = service.app.state.live
     district = await service.tokens.caller(await city.token("escalation", "district", "*"))
@@ -300,12 +305,13 @@ async def test_invariant_a_panel_is_rendered_once_for_everybody(
         return render(self, language, name, **context)
 
     monkeypatch.setattr(Templates, "render", counted)
+    channel.frame = None
     frames = await asyncio.gather(*(shown.frame(channel) for _ in range(50)))
     assert sorted(rendered) == sorted(f"_{name}.html" for name in frames[0].panels)
 
 
 async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, entrance: Entrance) -> None:
-    """INVARIANT (pages.live): however fast things happen."""
+    """The second half of the same INVARIANT: sent at most once a second, however fast things happen."""
     arrived: list[float] = []
     async with (
         browser(entrance, await city.token("escalation", "district", "*")) as client,
@@ -319,6 +325,12 @@ async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, entra
 
 
 async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance) -> None:
+    """INVARIANT: what a page shows is what the viewer's scope covers.
+
+    INVARIANT: every number counts only what the viewer's scope covers.
+    """
+    """INVARIANT: what a page shows is what the viewer's scope covers.
+    INVARIANT: every number counts only what the viewer's scope covers."""
     token = await city.token("escalation", "department", "PSGS")
     async with browser(entrance, token) as client:
         await city.street("S01").blows(category="0701")
@@ -328,6 +340,8 @@ async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance
         assert "室温不足" not in html
         assert "供水公司" not in html
         assert html.count("排水公司") > 3
+        open_overdue_nearly_blown = re.findall(r'class="value">([^<]+)<', html)[:4]
+        assert open_overdue_nearly_blown == ["1", "1", "0", "1"]
         own = await city.call("escalation", "GET", "/api/v1/statistics", role="department", scope="PSGS")
         assert own.json()["open_by_rung"] == {"1": 1}
 

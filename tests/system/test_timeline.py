@@ -31,7 +31,7 @@ async def test_the_timeline_tells_the_whole_story(city: City) -> None:
     assert ("escalation_raised", "CGJ") not in told
     assert [e["at"] for e in seen["timeline"]] == sorted(e["at"] for e in seen["timeline"])
     people = {task["department"]: (task["state"], task["person"]) for task in seen["tasks"]}
-    assert people == {"CGJ": ("submitted", "李强"), "GA": ("submitted", "李强")}
+    assert people == {"CGJ": ("submitted", "王敏"), "GA": ("submitted", "赵刚")}
 
 
 async def test_the_state_follows_the_departments(city: City) -> None:

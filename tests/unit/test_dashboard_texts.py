@@ -110,7 +110,7 @@ def test_translations_fill_in_the_same_names() -> None:
 
 
 def test_every_event_type_is_told_or_left_out_on_purpose() -> None:
-    """INVARIANT (pages.sentences): every event type that the feed shows has a sentence in both languages."""
+    """INVARIANT: every event type that the feed shows has a sentence in both languages."""
     told = {sentences.kind(key) for key in TYPES if key not in queries.UNTOLD}
     assert told == set(sentences.SENTENCES) == set(SAID)
 

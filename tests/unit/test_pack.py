@@ -113,6 +113,7 @@ def test_sample_ladders_climb_as_the_events_paper_says() -> None:
 
 
 def test_sample_calendar_has_the_official_days_of_2026_and_a_provisional_2027() -> None:
+    """INVARIANT: a year without official data is published as not official."""
     years = {year.year: year for year in read_pack(SAMPLE).calendars}
     assert {number: year.official for number, year in years.items()} == {2025: True, 2026: True, 2027: False}
     listed = {day.date: day.is_off_day for day in years[2026].days}

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whistle_dispatch.domain.pack import Pack, PackInvalid, Problem, parse_pack
-from whistle_dispatch.domain.pack_rules import in_order
+from whistle_dispatch.domain.pack_rules import CELLS, NOTES, build_registry, in_order
+from whistle_dispatch.domain.pack_text import read_sheet
 from whistle_shared import worktime
+from whistle_shared.contracts.dispatch import Section
+from whistle_shared.registry import Registry
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "district" / "sample"
 FILES = {path.name: path.read_bytes() for path in SAMPLE.iterdir() if path.suffix in {".csv", ".toml"}}
@@ -56,6 +60,27 @@ def test_any_damage_to_a_file_is_loaded_whole_or_refused(file: str, start: float
         departments = pack.registry.department_by_code
         assert pack.calendars
         assert all(row.lead is None or row.lead in departments for row in pack.registry.categories)
+
+
+@pytest.mark.parametrize("section", CELLS)
+def test_one_mistake_in_one_table_leaves_no_registry(section: Section) -> None:
+    """INVARIANT: a registry is built only when no problem was found in any of its tables."""
+
+    def built(files: dict[str, bytes]) -> tuple[Registry | None, list[Problem]]:
+        sheets = {
+            name: read_sheet(f"{name}.csv", files[f"{name}.csv"], cells, NOTES.get(name, ()))
+            for name, cells in CELLS.items()
+        }
+        return build_registry(1, sheets, worktime.HoursProfile().minutes_per_day)
+
+    registry, found = built(FILES)
+    assert registry is not None
+    assert not found
+    file = f"{section}.csv"
+    last_row_twice = FILES[file] + FILES[file].splitlines(keepends=True)[-1]
+    registry, found = built({**FILES, file: last_row_twice})
+    assert registry is None
+    assert {problem.file for problem in found} == {file}
 
 
 CALENDARS = [

@@ -131,7 +131,11 @@ def test_provisional_when_working_time_touches_a_year_without_data(start: str, t
 
 
 def test_invariant_a_year_without_official_data_counts_plain_weekends_and_never_raises() -> None:
-    """INVARIANT: 2027-01-01 is a Friday; without a notice it counts as worked, the week-end does not."""
+    """INVARIANT: a year without official data never raises.
+
+    INVARIANT: a year that is missing counts plain weekends and is not official. 2027-01-01 is a Friday: without a
+    notice it counts as worked, the week-end does not.
+    """
     empty = worktime.Calendar({}, worktime.HoursProfile(), version=0)
     for calendar in (CALENDAR, empty):
         due = worktime.due(at("2026-12-31 09:00"), limit("2d@work"), calendar)

@@ -82,7 +82,7 @@ def test_a_limit_knows_amount_unit_and_scale() -> None:
     ],
 )
 def test_invariant_a_limit_is_more_than_zero_and_at_most_ten_years(text: str, reason: str) -> None:
-    """INVARIANT: anything else is refused with the reason, in one short line."""
+    """INVARIANT: a Limit is more than zero and at most ten years; anything else is refused in one short line."""
     with pytest.raises(ValueError, match=reason) as refused:
         worktime.Limit.parse(text)
     assert len(str(refused.value)) < 200

@@ -201,6 +201,13 @@ def test_invariant_adding_gives_the_earliest_instant_that_holds_the_amount(
 
 
 @quick
+@given(instants, st.timedeltas(timedelta(0), timedelta(hours=90)), profiles)
+def test_invariant_working_time_never_runs_backwards(start: datetime, later: timedelta, windows: Windows) -> None:
+    """INVARIANT: `place` never decreases with time, nor grows by more than has passed."""
+    assert timedelta(0) <= worktime.working_minutes(start, start + later, CALENDARS[windows]) <= later
+
+
+@quick
 @given(instants, instants, instants)
 def test_working_time_adds_up_and_turns_its_sign(a: datetime, b: datetime, c: datetime) -> None:
     def worked(start: datetime, end: datetime) -> timedelta:
@@ -215,7 +222,7 @@ def test_working_time_adds_up_and_turns_its_sign(a: datetime, b: datetime, c: da
 def test_invariant_a_suspension_of_no_length_changes_nothing(
     start: datetime, limit: worktime.Limit, instant: datetime
 ) -> None:
-    """INVARIANT: pausing and resuming at the same instant changes nothing, in an unofficial year either."""
+    """INVARIANT: a suspension of no length changes nothing, in an unofficial year either."""
     due = worktime.due(start, limit, ONLY_2024)
     assert worktime.extend_by(due, instant, instant, limit, ONLY_2024) == due
 
@@ -251,7 +258,10 @@ def _counted_dates(found: list[worktime.Span]) -> Iterator[date]:
 @quick
 @given(instants, limits)
 def test_invariant_the_counted_spans_add_up_to_the_limit(start: datetime, limit: worktime.Limit) -> None:
-    """INVARIANT: in order, without overlap; working time for hours and minutes, days for `Nd@work`."""
+    """INVARIANT: spans are in order and do not overlap; the counted ones add up to the limit.
+
+    In working time for hours and minutes, in days for `Nd@work`.
+    """
     found = worktime.explain(start, limit, CALENDAR)
     assert all(before.end <= after.start for before, after in pairwise(found))
     assert start <= found[0].start

@@ -3,7 +3,8 @@
 Owns: a state folder per profile (`.local/<profile>/`), the free ports and secrets recorded there, and the
 supervisor that keeps the processes alive. Publishes and consumes nothing.
 
-INVARIANT: nothing outside `.local/` is changed, and no process that this package did not start is ended.
+All it keeps lies under `.local/` (only the browser tests' Chromium may be installed in the system, by root), and it
+ends no process that it did not start (`processes`).
 """
 
 from whistle_local.errors import StackError

@@ -2,7 +2,7 @@
 
 The one under `.local/browser/` needs no root: it comes in an npm package (fetched with npm; without one, the npm of a
 PyPI package), its Chinese font in a PyPI package; both are checked against the hashes below.
-INVARIANT: `.local/browser/chromium` is complete or absent, and starts.
+INVARIANT: `.local/browser/chromium` is complete or absent; what is found has been seen to start.
 """
 
 import base64
@@ -20,6 +20,7 @@ from whistle_local.errors import StackError
 
 ADVICE = "install chromium and a Chinese font (packages chromium and fonts-noto-cjk), or name one in WHISTLE_CHROMIUM"
 FOLDER = Path(".local/browser")
+INSTALLED = ("/usr/bin/chromium",)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGE = "@sparticuz/chromium@147.0.0"
 PACKAGE_SHA512 = "4ZKeAQQa8up2mt675qSitztLdbQrlf8BKdC5naeap+5Mv1OV1OlJdPoU+EJC/p5sQUJUQmN4r+q5+EhaaOUHpQ=="
@@ -56,7 +57,7 @@ def find_chromium(project: Path = Path()) -> Path | None:
         if not _starts(Path(named)):
             raise StackError(f"WHISTLE_CHROMIUM={named} does not start")
         return Path(named)
-    installed = ["/usr/bin/chromium", *filter(None, map(shutil.which, NAMES))]
+    installed = [*INSTALLED, *filter(None, map(shutil.which, NAMES))]
     places = [*map(Path, installed), (project / FOLDER / "chromium").resolve()]
     return next((place for place in places if _starts(place)), None)
 

@@ -8,4 +8,4 @@ from whistle_shared import runtime
 class Settings(runtime.Settings):
     """`instance` (`hosted`, `ga`…) names this running service; the registry says whom it serves."""
 
-    instance: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    instance: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")

@@ -131,15 +131,19 @@ def task(unit: Unit, whistle_id: UUID, task_id: UUID) -> domain.Task:
 
 def served(unit: Unit, departments: Iterable[str], registry_version: int = 1) -> list[str]:
     """Those of `departments` that this instance serves. Raises RetryLater until the registry is as new as
-    `registry_version`: an older one would drop the task of a department that has just become ours."""
+    `registry_version` and names one of them ours: an older one would drop the task of a department that has just
+    become ours."""
     replica: Replica = unit.reference
     if replica.registry is None or replica.registry.version < registry_version:
         raise RetryLater(f"registry version {registry_version} has not arrived yet")
-    return sorted({code for code in departments if serving_fault(replica, unit.producer, code) is None})
+    served = sorted({code for code in departments if serving_fault(replica, unit.producer, code) is None})
+    if not served:
+        raise RetryLater(f"none of these departments is served here by registry version {replica.registry.version}")
+    return served
 
 
 def serves(unit: Unit, department: str) -> bool:
-    """Whether this instance serves a department; without a registry it may."""
+    """Whether this instance serves a department. Raises RetryLater while the registry does not know it."""
     return serving_fault(unit.reference, unit.producer, department) is None
 
 

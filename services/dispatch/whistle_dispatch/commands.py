@@ -106,7 +106,8 @@ def _dispatched(unit: Unit, dispatch: domain.Dispatch, planned: domain.Plan) -> 
 
 def _instances(registry: Registry, departments: Sequence[str]) -> list[str]:
     """The department services that serve these departments, by producer name."""
-    return [f"department.{registry.department_by_code[code].instance}" for code in departments]
+    known = (registry.department_by_code.get(code) for code in departments)
+    return [f"department.{department.instance}" for department in known if department]
 
 
 def cancel_whistle(unit: Unit, whistle_id: UUID, round_: int, reason: str) -> None:
@@ -162,7 +163,7 @@ def _load_calendars(unit: Unit, pack: domain.Pack, current: Replica) -> tuple[in
     changed = any(current.published(year.year) != year for year in years)
     version = current.calendar_version + changed
     for year in years:
-        published = year.model_copy(update={"version": version})
+        published = year.model_copy(update={"version": version, "years": tuple(each.year for each in years)})
         keep_calendar(unit, published)
         unit.emit(published, "registry")
     return version, changed

@@ -155,6 +155,7 @@ async def list_escalations(
 async def acknowledge(escalation_id: UUID, caller: CurrentCaller, service: Here, request: Request) -> Response:
     """Later rungs still fire. A repetition keeps the first stamp."""
     row = await queries.escalation(service.engine, caller, escalation_id)
+    caller.needs("district", "operations", row.side)
     act = partial(
         commands.acknowledge_escalation,
         whistle_id=row.whistle_id,

@@ -1,7 +1,5 @@
 """The only wiring of escalation."""
 
-from functools import partial
-
 import whistle_escalation
 from whistle_escalation import api, consumers, pages, store, timers
 from whistle_escalation.settings import Settings
@@ -21,8 +19,8 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         handlers=consumers.SUBSCRIPTIONS,
         admits=lambda event: consumers.admits(service.replica, event),
     )
-    fire = partial(timers.fire, service.group, service.replica)
-    timer = Timer(fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
+    clocks = timers.Clockmaker(service.group, service.replica)
+    timer = Timer(clocks.fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
     service.duties["timer"] = timer.run
     service.app.include_router(api.router)
     pages.install(service)

@@ -204,7 +204,7 @@ def _end_open(
     for standing in matter.open_on(clock.clock_id):
         store.end_escalation(unit, standing.escalation_id, status, reason)
         ended = model(**_about(clock), escalation_id=standing.escalation_id, rung=standing.rung, reason=reason)
-        store.say(unit, ended, clock.whistle_id, clock.department)
+        store.say(unit, ended, clock.whistle_id, _hearer(clock))
         matter = _with_escalation(matter, replace(standing, status=status))
     return matter
 
@@ -263,8 +263,13 @@ def _say_firing(
                 late_by_seconds=firing.late_by.total_seconds(),
                 degraded=degraded,
             )
-    store.say(unit, data, clock.whistle_id, clock.department)
+    store.say(unit, data, clock.whistle_id, _hearer(clock))
     return matter
+
+
+def _hearer(clock: domain.Clock) -> str | None:
+    """The department that must see what happens to a clock: not the street's or the district's lateness."""
+    return clock.department if clock.side == "department" else None
 
 
 def _about(clock: domain.Clock) -> dict[str, Any]:
@@ -304,7 +309,7 @@ def acknowledge_escalation(unit: Unit, whistle_id: UUID, escalation_id: UUID, by
     store.acknowledge(unit, escalation_id, by)
     clock = matter.clocks[standing.clock_id]
     seen = EscalationAcknowledged(**_about(clock), escalation_id=escalation_id, rung=standing.rung, by=by)
-    store.say(unit, seen, whistle_id, clock.department)
+    store.say(unit, seen, whistle_id, _hearer(clock))
     store.save(unit, _with_escalation(matter, replace(standing, acknowledged_at=unit.now)))
 
 
@@ -335,7 +340,7 @@ def _say_recomputed(unit: Unit, before: domain.Clock, after: domain.Clock) -> No
         provisional=after.provisional,
         calendar_version=after.calendar_version,
     )
-    store.say(unit, recomputed, after.whistle_id, after.department)
+    store.say(unit, recomputed, after.whistle_id, _hearer(after))
 
 
 async def sign_in(unit: Unit, caller: Caller) -> str:

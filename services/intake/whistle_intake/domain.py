@@ -6,15 +6,15 @@ never blocks the others (EVENTS.md section 3).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from whistle_shared.errors import IllegalTransition
+from whistle_shared.worktime import SHANGHAI
 
 State = Literal["blown", "responding", "on_scene", "handling", "pending_verify", "withdrawn"]
 WITHDRAWABLE: tuple[State, ...] = ("blown", "responding", "on_scene")
-_SHANGHAI = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def earliest(known: datetime | None, told: datetime) -> datetime:
 
 def business_day(now: datetime) -> str:
     """The date in a number, `20261122`: the business day in Asia/Shanghai."""
-    return now.astimezone(_SHANGHAI).strftime("%Y%m%d")
+    return now.astimezone(SHANGHAI).strftime("%Y%m%d")
 
 
 def number(street: str, day: str, serial: int) -> str:

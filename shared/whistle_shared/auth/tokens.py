@@ -31,6 +31,8 @@ def create_token(unit: Unit, name: str, role: str, scope: str, expires_at: datet
         raise ValueError(f"role {role!r} is not one of {', '.join(ROLES)}")
     if role in ("street", "department") and scope == EVERYWHERE:
         raise ValueError(f"a token of role {role!r} needs a {role} code as its scope")
+    if role in ("district", "operations") and scope != EVERYWHERE:
+        raise ValueError(f"a token of role {role!r} sees the whole district: its scope is {EVERYWHERE}")
     token = _PREFIX + secrets.token_urlsafe(32)
     unit.insert(
         api_token,

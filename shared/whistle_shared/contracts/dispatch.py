@@ -45,7 +45,10 @@ class CalendarDay(Frozen):
 
 
 class CalendarPublished(EventData):
-    """One calendar year with the working hours in force. `windows` are local minutes of the day [open, close)."""
+    """One calendar year with the working hours in force. `windows` are local minutes of the day [open, close).
+
+    `years`: all years of this version; a replica uses the version once it has every one of them.
+    """
 
     key: ClassVar[str] = "dispatch.calendar_published.v1"
     version: Version
@@ -54,6 +57,7 @@ class CalendarPublished(EventData):
     days: tuple[CalendarDay, ...]
     windows: tuple[tuple[int, int], ...]
     start_rule: Literal["next_day", "same_day"]
+    years: tuple[int, ...] = ()
 
 
 class LadderStep(Frozen):

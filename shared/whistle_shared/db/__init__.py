@@ -7,11 +7,12 @@ from whistle_shared.db.engine import among, is_outage, is_passing, is_transient,
 from whistle_shared.db.group import Group, Work
 from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused
 from whistle_shared.db.migrate import migrate
-from whistle_shared.db.outbox import Outbox, Outgoing
+from whistle_shared.db.outbox import LEASE, Outbox, Outgoing
 from whistle_shared.db.tables import metadata, own_tables
 from whistle_shared.db.unit import Unit
 
 __all__ = [
+    "LEASE",
     "Answer",
     "Group",
     "Idempotency",

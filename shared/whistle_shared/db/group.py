@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -21,8 +21,9 @@ from whistle_shared.contracts import TYPES, Event, EventData
 from whistle_shared.db import tables
 from whistle_shared.db.engine import among, is_outage, is_transient
 from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused, stored_answers
-from whistle_shared.db.outbox import LEASE, Outbox, Outgoing
+from whistle_shared.db.outbox import Outbox, Outgoing
 from whistle_shared.db.unit import Unit
+from whistle_shared.errors import Unavailable
 from whistle_shared.observability import Trace, new_trace
 from whistle_shared.timesource import TimeSource, wall_now
 
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 _LARGEST = 100
 _COMMITTERS = 2
 _ATTEMPTS = 3
+_MOST_WAITING = 2_000
+_PATIENCE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Spoilt(Exception):
 
 class Group:
     """The one way to change a service's database. `hand_over` takes committed events to a relay in this process;
-    without one they are due at once for whichever process polls the outbox."""
+    without one they are due at once for whichever process polls the outbox. `lease`: how long the poll leaves them to
+    the relay."""
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Group:
         load: Load,
         outbox: Outbox,
         hand_over: Callable[[list[Outgoing]], None] | None = None,
+        lease: Callable[[], timedelta] = timedelta,
     ) -> None:
         self.engine = engine
         self.producer = producer
@@ -82,18 +87,30 @@ class Group:
         self.outbox = outbox
         self._load = load
         self._hand_over = hand_over
+        self.lease = lease
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._committers: set[asyncio.Task[None]] = set()
 
     async def do(self, work: Work) -> Any:
-        """Have `work` done in the next transaction; returns what `act` returned or raises what it raised."""
+        """Have `work` done in the next transaction; returns what `act` returned or raises what it raised.
+
+        Raises Unavailable when too much is waiting, and TimeoutError after 8 s: then the outcome is unknown.
+        """
+        if len(self._waiting) >= _MOST_WAITING:
+            raise Unavailable("too much is waiting to be written; try again shortly")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
         if len(self._committers) < _COMMITTERS:
-            task = asyncio.create_task(self._commit_waiting(), name="group-commit")
-            self._committers.add(task)
-            task.add_done_callback(self._committers.discard)
-        return await future
+            self._committers.add(asyncio.create_task(self._commit_until_none_waits(), name="group-commit"))
+        async with asyncio.timeout(_PATIENCE):
+            return await asyncio.shield(future)
+
+    async def _commit_until_none_waits(self) -> None:
+        """INVARIANT: whoever waits has a committer: one leaves the set in the same step in which it finds nobody."""
+        try:
+            await self._commit_waiting()
+        finally:
+            self._committers.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
@@ -104,7 +121,7 @@ class Group:
                 outcomes = [error] * len(batch)
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
-                    continue
+                    continue  # whoever asked has gone
                 if isinstance(outcome, Exception):
                     future.set_exception(outcome)
                 else:
@@ -119,7 +136,7 @@ class Group:
     async def unit(self) -> AsyncIterator[Unit]:
         """A transaction to collect in; written, committed and handed to the relay when the block ends well."""
         async with self.engine.begin() as connection:
-            unit = Unit(connection, self.producer, self.time.now(), LEASE if self._hand_over else timedelta(0))
+            unit = Unit(connection, self.producer, self.time.now(), self.lease())
             unit.trace = new_trace()
             yield unit
             await self._settle(unit)

@@ -48,7 +48,6 @@ where o.event_id = d.event_id and d.receiver <> 'broker' and not d.stuck
   and d.since < clock_timestamp() - $1::interval
 returning d.event_id, d.receiver, d.since, o.key, o.subject
 """
-_COUNT = "select count(*) from outbox_due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,6 @@ class Outbox:
     def confirmed(self, event_ids: list[UUID]) -> None:
         """The broker has these; their rows go with the next transaction that runs anyway."""
         self._confirmed.extend(event_ids)
-
-    @property
-    def has_confirmed(self) -> bool:
-        return bool(self._confirmed)
 
     async def settle(self, connection: AsyncConnection, receipts: list[tuple[UUID, str]]) -> list[Any]:
         """Delete the rows that the broker's confirms and these (event, consumer) receipts end.
@@ -100,7 +95,3 @@ class Outbox:
     async def mark_stuck(self, connection: AsyncConnection) -> list[Any]:
         """Rows whose receipt has been missing for longer than STUCK_AFTER, each returned once."""
         return list(await connection.exec_driver_sql(_STUCK, (STUCK_AFTER,)))
-
-    async def pending(self, connection: AsyncConnection) -> int:
-        """How many confirmations are outstanding."""
-        return int((await connection.exec_driver_sql(_COUNT)).scalar_one())

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 import uuid_utils.compat
-from sqlalchemy import Table, text
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -168,10 +168,6 @@ class Unit:
         subjects = sorted(counts)
         drawn = await self.connection.exec_driver_sql(_VERSIONS, (subjects, [counts[s] for s in subjects]))
         return {row.subject: row.version - counts[row.subject] for row in drawn}
-
-    async def read(self, statement: str, **parameters: Any) -> Any:
-        """Run a reading statement in this transaction."""
-        return await self.connection.execute(text(statement), parameters)
 
 
 def _by_shape(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import uniform
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +37,7 @@ _REPLAYER = "ctl"
 _FAR = 10**13  # milliseconds; the year 2286
 
 Handler = Callable[[Unit, Event[Any]], None]
-Admits = Callable[[Event[EventData]], str | None]
+Admits = Callable[[Event[EventData]], str | None]  # a reason for refusing, or None; may raise RetryLater
 
 
 class RetryLater(Exception):
@@ -51,6 +52,11 @@ class _Item:
     raw: dict[str, Any] | bytes
     event: Event[EventData] | None
     fault: str = ""
+    again: bool = False
+
+    def error(self) -> Exception:
+        """Why there is no event to handle."""
+        return RetryLater(self.fault) if self.again else Malformed(self.fault)
 
 
 def _admit_all(event: Event[EventData]) -> str | None:
@@ -58,7 +64,10 @@ def _admit_all(event: Event[EventData]) -> str | None:
 
 
 class Consumer:
-    """Fills one service's inbox from its queue. `admits` may refuse an event with a reason (EVENTS.md R8)."""
+    """Fills one service's inbox from its queue. `admits` may refuse an event with a reason (EVENTS.md R8).
+
+    `settling`: seconds after connecting until an empty queue is believed to be all there is.
+    """
 
     def __init__(
         self,
@@ -69,6 +78,7 @@ class Consumer:
         time: TimeSource,
         handlers: dict[type[EventData], Handler],
         admits: Admits = _admit_all,
+        settling: float = 5.0,
     ) -> None:
         self.queue = queue_of(user)
         self._url = url
@@ -78,6 +88,7 @@ class Consumer:
         self._time = time
         self._handlers = handlers
         self._admits = admits
+        self._settling = settling
         self._buffer: deque[AbstractIncomingMessage] = deque()
         self._arrived = asyncio.Event()
         self._broken = asyncio.Event()
@@ -85,12 +96,20 @@ class Consumer:
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._stopping = False
+        self._fruitless = 0
+        self._lost_at: datetime | None = wall_now()
+        self._settled_at = 0.0
         self._handled_up_to: datetime | None = None
 
     async def run(self) -> None:
-        """Consume until told to stop; after any failure start afresh on a new connection."""
+        """Consume until told to stop; after any failure start afresh on a new connection.
+
+        The pauses grow while no batch succeeds: whatever is returned to the queue counts as a delivery, and the
+        broker gives up on a message after twenty.
+        """
         while not self._stopping:
             await wait_until_up(self._group.engine)
+            await self._publisher.ready.wait()
             try:
                 connection = await connect(self._url, f"{self._user} consumer")
             except BROKER_FAILURES as error:
@@ -104,9 +123,11 @@ class Consumer:
                     raise
                 log.warning("consumer.interrupted", queue=self.queue, error=repr(error)[:300])
             finally:
+                self._lost_at = self._lost_at or wall_now()
                 self._channel = None
                 await close_quietly(connection)
-            await asyncio.sleep(uniform(0.1, 0.5))
+            await asyncio.sleep(uniform(0.1, 0.5) * 2 ** min(self._fruitless, 7))
+            self._fruitless += 1
 
     async def _consume(self, connection: AbstractConnection) -> None:
         self._buffer.clear()
@@ -115,10 +136,15 @@ class Consumer:
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(lambda *_: self._break())
         await channel.set_qos(prefetch_count=_PREFETCH)
-        queue = await channel.get_queue(self.queue, ensure=True)
+        try:
+            queue = await channel.get_queue(self.queue, ensure=True)
+        except aio_pika.exceptions.ChannelNotFoundEntity:
+            log.error("topology.missing", queue=self.queue, remedy="whistlectl topology apply")
+            raise
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda *_: self._break())
         self._channel = channel
+        self._settled_at = monotonic() + self._settling
         await queue.consume(self._enqueue)
         log.info("consumer.started", queue=self.queue)
         while not self._broken.is_set() and not self._stopping:
@@ -167,7 +193,10 @@ class Consumer:
             return _Item(message, raw, None, str(fault))
         if event.sender != event.producer or event.key.split(".")[0] != event.producer.split(".")[0]:
             return _Item(message, raw, None, f"{event.sender!r} may not say {event.key!r} for {event.producer!r}")
-        refusal = self._admits(event)
+        try:
+            refusal = self._admits(event)
+        except RetryLater as early:
+            return _Item(message, raw, None, str(early), again=True)
         if refusal is not None:
             return _Item(message, raw, None, refusal)
         return _Item(message, raw, self._believable(event))
@@ -193,7 +222,7 @@ class Consumer:
         works = [self._work(item.event) for item in items if item.event is not None]
         outcomes = iter(await self._group.run(works) if works else [])
         for item in items:
-            outcome = next(outcomes) if item.event is not None else Malformed(item.fault)
+            outcome = next(outcomes) if item.event is not None else item.error()
             if isinstance(outcome, Exception):
                 await self._set_aside(item, outcome)
         last = items[-1].message
@@ -201,6 +230,7 @@ class Consumer:
         underlay = await self._channel.get_underlay_channel()
         await underlay.basic_ack(last.delivery_tag or 0, multiple=True)
         self._handled_up_to = _sent_at(last)
+        self._fruitless = 0
 
     def _work(self, event: Event[EventData]) -> Work:
         handler = self._handlers.get(type(event.data), _pass_over)
@@ -240,16 +270,21 @@ class Consumer:
         )
 
     async def caught_up_to(self) -> datetime | None:
-        """A wall instant before which everything sent to this queue has been handled here; None when unknown."""
+        """A wall instant before which everything sent to this queue has been handled here; None when unknown.
+
+        For some seconds after a connection was made it is the moment at which the one before was lost: what others
+        said during an outage of the broker is only now on its way.
+        """
         channel, asked = self._channel, wall_now()
-        if channel is None:
-            return None
+        if channel is None or monotonic() < self._settled_at:
+            return self._lost_at
         if not self._idle():
             return self._handled_up_to
         try:
             declared = await channel.declare_queue(self.queue, passive=True)
         except BROKER_FAILURES:
             return None
+        self._lost_at = None
         waiting = declared.declaration_result.message_count
         return asked if not waiting and self._idle() else self._handled_up_to
 

@@ -11,6 +11,8 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 
+from whistle_shared.messaging.topology import EVENTS
+
 log = structlog.get_logger(__name__)
 TIMEOUT = 5.0
 HEARTBEAT = 10
@@ -59,6 +61,7 @@ class Publisher:
     async def _serve(self, connection: AbstractConnection) -> None:
         self._broken.clear()
         self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await self._channel.get_exchange(EVENTS, ensure=True)
         self._channel.close_callbacks.add(lambda *_: self._broken.set())
         self.ready.set()
         await self._broken.wait()

@@ -7,6 +7,8 @@ Events with the same destination that are waiting together travel as one CloudEv
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ import aio_pika
 import structlog
 
 from whistle_shared.contracts import BATCH, SINGLE, encode_batch
-from whistle_shared.db import Group, Outgoing, is_passing
+from whistle_shared.db import LEASE, Group, Outgoing, is_passing
 from whistle_shared.messaging.publisher import BROKER_FAILURES, Publisher
 from whistle_shared.messaging.topology import EVENTS
 from whistle_shared.timesource import wall_now
@@ -25,6 +27,7 @@ _MOST_BYTES = 200_000
 _WINDOW = 300
 _BACKLOG = 20_000
 _POLL = 0.5
+_STUCK_EVERY = 10
 
 
 class Relay:
@@ -43,6 +46,10 @@ class Relay:
             self._fresh.extend(events)
             self._idle.clear()
             self._wake.set()
+
+    def lease(self) -> timedelta:
+        """How long the poll leaves fresh events to the hand-over: not at all while there is no channel."""
+        return LEASE if self._publisher.ready.is_set() else timedelta(0)
 
     async def run(self, group: Group) -> None:
         """Publish until cancelled."""
@@ -65,11 +72,13 @@ class Relay:
                 group.outbox.confirmed(await self._publish(taken))
 
     async def _run_poll(self, group: Group) -> None:
-        while True:
+        for turn in count():
             await asyncio.sleep(_POLL)
             await self._publisher.ready.wait()
             try:
                 await self._poll(group)
+                if turn % _STUCK_EVERY == 0:
+                    await group.report_stuck()
             except Exception as error:
                 if not is_passing(error):
                     raise
@@ -84,7 +93,6 @@ class Relay:
                 group.outbox.confirmed(await self._publish(due))
             if len(due) < _WINDOW:
                 break
-        await group.report_stuck()
 
     async def _publish(self, events: list[Outgoing]) -> list[UUID]:
         messages = list(_coalesced(events))

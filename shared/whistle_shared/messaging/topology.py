@@ -14,7 +14,7 @@ EVENTS = "whistle.ev"
 DEAD_LETTERS = "whistle.dlx"
 PARKING = "parking"
 RETRY_TIERS = {"5s": 5, "30s": 30, "2m": 120, "10m": 600, "1h": 3600}
-_WORK = r"^(intake|dispatch|escalation|department\.[a-z0-9_-]+)\.in$"
+_WORK = r"^(intake|dispatch|escalation|department\.[a-z][a-z0-9_]*)\.in$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ def _user(instance: Instance) -> dict[str, Any]:
 def _permission(instance: Instance, vhost: str) -> dict[str, str]:
     """No service may change the topology; each reads its own queue and writes events, retries and dead letters.
 
-    The default exchange is not writable: nobody can put a message straight into another's queue.
+    The default exchange is not writable. Copies sent to a retry exchange name their queue themselves; consumers
+    believe the sender noted on a copy only when they made it (or the operator did).
     """
     return {
         "user": instance.name,

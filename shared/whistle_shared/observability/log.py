@@ -1,4 +1,4 @@
-"""structlog, one JSON line per event on standard output; every line carries the service and the trace."""
+"""structlog, one JSON line per event on standard output; every line carries the service."""
 
 import logging
 import sys

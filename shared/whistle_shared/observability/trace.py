@@ -1,4 +1,4 @@
-"""The trace of a matter: its correlation id and its W3C trace context, carried from request to event to event."""
+"""A trace: correlation id and W3C trace context, carried from a request to its events and on to theirs."""
 
 import re
 import secrets
@@ -12,7 +12,7 @@ _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Correlation id (one per matter's journey) and `traceparent` (one per hop)."""
+    """Correlation id (one per request or firing and all that follows from it) and `traceparent` (one per hop)."""
 
     correlation_id: UUID
     traceparent: str

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 import uvloop
@@ -31,7 +33,7 @@ async def _serve(build: Callable[[], Service]) -> int:
         http="httptools",
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, service)
     await service.start()
     gc.collect()
     gc.freeze()
@@ -42,6 +44,26 @@ async def _serve(build: Callable[[], Service]) -> int:
     failed = service.failed.is_set()
     await service.stop()
     return 1 if failed else 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn kills its own process after SIGTERM; we still have work to finish and events to hand over then."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end the serving; a second one ends it without waiting for open requests."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop, number)
+        yield
+
+    def _told_to_stop(self, number: int) -> None:
+        self._service.stopping = True
+        self.handle_exit(number, None)
 
 
 async def _stop_on_failure(service: Service, server: uvicorn.Server) -> None:

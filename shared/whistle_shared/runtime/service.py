@@ -52,9 +52,18 @@ class Service:
         self.tokens = Tokens(self.engine)
         self.publisher = Publisher(settings.amqp_url, name)
         self.relay = Relay(self.publisher, name)
-        self.group = Group(self.engine, name, time, load, Outbox(), self.relay.hand_over)
-        extra = {} if admits is None else {"admits": admits}
-        self.consumer = Consumer(settings.amqp_url, name, self.group, self.publisher, time, handlers, **extra)
+        self.group = Group(self.engine, name, time, load, Outbox(), self.relay.hand_over, self.relay.lease)
+        extra: dict[str, Any] = {} if admits is None else {"admits": admits}
+        self.consumer = Consumer(
+            settings.amqp_url,
+            name,
+            self.group,
+            self.publisher,
+            time,
+            handlers,
+            settling=2.5 * settings.grace_seconds,
+            **extra,
+        )
         self.duties: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "publisher": self.publisher.run,
             "relay": lambda: self.relay.run(self.group),

@@ -12,7 +12,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -94,8 +94,8 @@ async def form_of(request: Request) -> dict[str, str]:
 
     Raises Forbidden when it was not sent from a page of ours.
     """
-    origin = request.headers.get("origin", "")
-    if not origin or urlsplit(origin).netloc != request.headers.get("host"):
+    scheme, _, host = request.headers.get("origin", "").partition("://")
+    if not scheme or host != request.headers.get("host"):
         raise Forbidden("this form can only be sent from its own page")
     try:
         fields = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=20)

@@ -19,7 +19,7 @@ from whistle_escalation import queries
 from whistle_escalation.pages import panels
 from whistle_escalation.pages.words import Words, iso, midnight
 from whistle_shared.auth import Caller
-from whistle_shared.db import is_outage, is_transient
+from whistle_shared.db import is_passing
 from whistle_shared.runtime import Service
 from whistle_shared.web import Language, Templates
 
@@ -104,9 +104,8 @@ class Live:
             try:
                 await self._look([channel for channel in self._channels.values() if channel.viewers])
             except Exception as error:
-                if not (is_outage(error) or is_transient(error)):
-                    raise
-                log.warning("dashboard.stale", error=str(error)[:200])
+                # Clocks must not stop because a panel cannot be drawn.
+                log.warning("dashboard.stale", exc_info=None if is_passing(error) else error, error=str(error)[:200])
             self._tick.set()
             self._tick = asyncio.Event()
             await asyncio.sleep(max(EVERY, (monotonic() - began) / _SHARE))
