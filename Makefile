@@ -31,8 +31,12 @@ down: setup ## stop that stack
 	@$(RUN) -m whistle_local down
 
 .PHONY: test
-test: setup ## run every test
+test: setup browser ## run every test
 	$(RUN) -m pytest
+
+.PHONY: browser
+browser: setup ## find a Chromium for the browser tests, or get one
+	@$(RUN) -m whistle_local.browser
 
 .PHONY: check
 check: setup ## format, lint, strict types, import contracts, dependency declarations

@@ -44,6 +44,7 @@ from whistle_shared.contracts.escalation import (
 )
 from whistle_shared.contracts.intake import WhistleBlown
 from whistle_shared.errors import Invalid
+from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import registry_rows
 from whistle_shared.timers import Horizon
 
@@ -189,13 +190,18 @@ def test_what_another_department_said_of_a_task_before_its_dispatch_is_dropped()
         ("department.hosted", "CGJ", None),
         ("department.hosted", "GA", "department 'GA' is served by instance 'ga', not by 'department.hosted'"),
         ("department.ga", "CGJ", "department 'CGJ' is served by instance 'hosted', not by 'department.ga'"),
-        ("department.hosted", "XYZ", "department 'XYZ' is unknown"),
     ],
 )
 def test_only_the_serving_instance_speaks_for_a_department(producer: str, department: str, fault: str | None) -> None:
     """INVARIANT: a department's word counts only through the instance that serves it (EVENTS.md R8)."""
     data = TaskAcknowledged(whistle_id=WHISTLE, task_id=WHISTLE, department=department, by="x", person="y")
     assert admits(paperwork.replica(), paperwork.event(data, MONDAY, producer)) == fault
+
+
+def test_the_word_of_a_department_that_the_registry_does_not_know_yet_waits_for_its_news() -> None:
+    data = TaskAcknowledged(whistle_id=WHISTLE, task_id=WHISTLE, department="XYZ", by="x", person="y")
+    with pytest.raises(RetryLater, match="XYZ"):
+        admits(paperwork.replica(), paperwork.event(data, MONDAY, "department.hosted"))
 
 
 # -- time passing ---------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ for some seconds costs time and nothing else.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from time import monotonic
 from typing import Any
 
@@ -13,6 +13,7 @@ import httpx
 
 PATIENCE_SECONDS = 120.0
 _PAGE = 200
+_CONNECTIONS = 32
 _NOT_NOW = 503
 
 
@@ -24,10 +25,12 @@ class Refused(Exception):
         super().__init__(f"{request}: {status} {reason}")
 
 
-def connect() -> httpx.AsyncClient:
-    """The connections that all callers share."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    return httpx.AsyncClient(limits=limits, timeout=15, trust_env=False)
+def connect(addresses: Iterable[str]) -> httpx.AsyncClient:
+    """The connections that all callers share: a pool for each address, because a request costs time in proportion to
+    the connections in its pool."""
+    limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+    pools = {address: httpx.AsyncHTTPTransport(limits=limits) for address in addresses}
+    return httpx.AsyncClient(mounts=pools, timeout=15, trust_env=False)
 
 
 class Api:

@@ -27,7 +27,7 @@ _FLOOD_ATTENTION, _FLOOD_POLL = 0.2, 3.0
 async def perform(stage: Stage, plans: list[Planned], pack: Pack, progress: Progress) -> tuple[Seen, Ledger]:
     """Raises and answers everything, waits until nothing moves, and looks."""
     ledger = Ledger()
-    async with client.connect() as http:
+    async with client.connect(stage.addresses.values()) as http:
         outside = _outside(http, stage)
         watch = _Watch(stage, ledger, outside, progress)
         watching = asyncio.create_task(watch.run())

@@ -68,4 +68,5 @@ class _Server(uvicorn.Server):
 
 async def _stop_on_failure(service: Service, server: uvicorn.Server) -> None:
     await service.failed.wait()
+    service.stopping = True
     server.should_exit = True

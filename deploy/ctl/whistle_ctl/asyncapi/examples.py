@@ -88,6 +88,7 @@ _VALUES: dict[str, Any] = {
     "whistle_due_at": _at(23),
     "whistle_id": _WHISTLE,
     "windows": [[510, 720], [810, 1050]],
+    "years": [2026, 2027],
     "withdrawn_by": "采薇街道值班长",
     "year": 2026,
 }
