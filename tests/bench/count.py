@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from time import monotonic
 from uuid import UUID
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 
 _ALL = "select count(*) from {}"
 _OF = "select whistle_id, count(*) from {} where whistle_id = any($1) group by whistle_id"

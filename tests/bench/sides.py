@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from time import monotonic
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 import httpx
 
 from bench import bare

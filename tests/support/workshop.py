@@ -139,7 +139,9 @@ class Workshop:
 
     def build(self, name: str, handlers: dict[type[EventData], Handler] | None = None, **more: Any) -> Service:
         """A toy service, not started."""
-        settings = Settings(database_url=self._databases[name], amqp_url=self.amqp_url(name), pool_size=4)
+        settings = Settings(
+            database_url=self._databases[name], amqp_url=self.amqp_url(name), grace_seconds=0, pool_size=4
+        )
         return Service(name, "toy", settings, self.time, load=load_nothing, handlers=handlers or {}, **more)
 
     async def start(self, name: str, handlers: dict[type[EventData], Handler] | None = None, **more: Any) -> Service:
@@ -200,6 +202,6 @@ class Workshop:
 
 def _connected(service: Service) -> Callable[[], Any]:
     async def connected() -> bool:
-        return service.publisher.ready.is_set() and await service.consumer.caught_up_to() is not None
+        return service.publisher.ready.is_set() and service.consumer._channel is not None
 
     return connected

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 import orjson
 import uuid_utils.compat
 from anyio import CapacityLimiter, to_thread

@@ -9,7 +9,8 @@ DATABASES = {
             whistle_id uuid primary key, facts jsonb not null, blown_at timestamptz not null default now());
         create table outbox(whistle_id uuid primary key, created_at timestamptz not null default now());
         create table dispatch(
-            whistle_id uuid, department text, role text not null, task_id uuid not null, primary key(whistle_id, department));
+            whistle_id uuid, department text, role text not null, task_id uuid not null,
+            primary key(whistle_id, department));
     """,
     "department": """
         create table whistle(whistle_id uuid primary key, facts jsonb not null);
