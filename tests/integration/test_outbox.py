@@ -11,12 +11,14 @@ from support.workshop import Workshop, load_nothing, withdrawn
 from whistle_shared.contracts import TYPES, Event, EventData
 from whistle_shared.contracts.dispatch import WhistleCancelled
 from whistle_shared.contracts.intake import DeliveryRecovered, DeliveryStuck
-from whistle_shared.db import Group, Outbox, Outgoing, Unit, Work
+from whistle_shared.db import LEASE, Group, Outbox, Outgoing, Unit, Work
 
 
 def relayed(workshop: Workshop, taken: list[Outgoing]) -> Group:
     """A group whose committed events go to `taken`, as to a relay in the same process."""
-    return Group(workshop.engine("intake"), "intake", workshop.time, load_nothing, Outbox(), taken.extend)
+    return Group(
+        workshop.engine("intake"), "intake", workshop.time, load_nothing, Outbox(), taken.extend, lambda: LEASE
+    )
 
 
 async def say(group: Group, *awaiting: str) -> UUID:

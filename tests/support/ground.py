@@ -91,7 +91,6 @@ class Ground:
             database_url=self.infrastructure.database_urls[process],
             amqp_url=self.infrastructure.amqp_urls[process],
             grace_seconds=0,
-            pool_size=4,
             **settings,
         )
         service: Service = import_module(f"whistle_{room}.app").build(configured, time=self.time)
@@ -172,6 +171,7 @@ class Ground:
         self.time.set(MONDAY)
         while not await self._at_rest():
             await self._empty()
+        await self.broker.purge()
 
     async def _empty(self) -> None:
         await self.broker.purge()

@@ -62,6 +62,7 @@ async def test_a_repeat_with_the_same_key_gives_the_same_answer_and_burns_no_num
 
 async def test_a_hundred_repeats_at_once_are_one_whistle(city: City) -> None:
     street = city.street("S01")
+    assert await street.lists() == []
     answers = await asyncio.gather(*(street.tries_to_blow(key="key-1") for _ in range(100)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["whistle_id"] for answer in answers}) == 1

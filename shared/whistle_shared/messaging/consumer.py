@@ -97,9 +97,8 @@ class Consumer:
         self._at_rest.set()
         self._stopping = False
         self._fruitless = 0
-        self._lost_at: datetime | None = wall_now()
+        self._known_up_to: datetime | None = None
         self._settled_at = 0.0
-        self._handled_up_to: datetime | None = None
 
     async def run(self) -> None:
         """Consume until told to stop; after any failure start afresh on a new connection.
@@ -123,7 +122,6 @@ class Consumer:
                     raise
                 log.warning("consumer.interrupted", queue=self.queue, error=repr(error)[:300])
             finally:
-                self._lost_at = self._lost_at or wall_now()
                 self._channel = None
                 await close_quietly(connection)
             await asyncio.sleep(uniform(0.1, 0.5) * 2 ** min(self._fruitless, 7))
@@ -229,7 +227,8 @@ class Consumer:
         assert self._channel is not None
         underlay = await self._channel.get_underlay_channel()
         await underlay.basic_ack(last.delivery_tag or 0, multiple=True)
-        self._handled_up_to = _sent_at(last)
+        if monotonic() >= self._settled_at:
+            self._known_up_to = _sent_at(last) or self._known_up_to
         self._fruitless = 0
 
     def _work(self, event: Event[EventData]) -> Work:
@@ -272,21 +271,19 @@ class Consumer:
     async def caught_up_to(self) -> datetime | None:
         """A wall instant before which everything sent to this queue has been handled here; None when unknown.
 
-        For some seconds after a connection was made it is the moment at which the one before was lost: what others
-        said during an outage of the broker is only now on its way.
+        Without a connection, and for some seconds after one was made, it is what was known before: what others said
+        during an outage of the broker is only now on its way. A process that has just started knows nothing.
         """
         channel, asked = self._channel, wall_now()
-        if channel is None or monotonic() < self._settled_at:
-            return self._lost_at
-        if not self._idle():
-            return self._handled_up_to
+        if channel is None or monotonic() < self._settled_at or not self._idle():
+            return self._known_up_to
         try:
             declared = await channel.declare_queue(self.queue, passive=True)
         except BROKER_FAILURES:
-            return None
-        self._lost_at = None
-        waiting = declared.declaration_result.message_count
-        return asked if not waiting and self._idle() else self._handled_up_to
+            return self._known_up_to
+        if not declared.declaration_result.message_count and self._idle():
+            self._known_up_to = asked
+        return self._known_up_to
 
     def _idle(self) -> bool:
         return self._at_rest.is_set() and not self._buffer
