@@ -1,7 +1,7 @@
 """Rows to tasks and back, for a whole batch at a time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,7 @@ from whistle_department import domain, tables
 from whistle_shared.contracts.department import TaskEvent
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import ClockName
-from whistle_shared.db import Unit, Work, among
+from whistle_shared.db import Unit, Work, among, columns_of
 from whistle_shared.errors import NotFound
 from whistle_shared.messaging import RetryLater
 from whistle_shared.replica import Replica, serving_fault
@@ -221,7 +221,7 @@ def save_clock(unit: Unit, whistle_id: UUID, task_id: UUID, after: domain.Clock)
     if after == before:
         return
     write = unit.update if before else unit.insert
-    write(tables.clock, whistle_id=whistle_id, task_id=task_id, **asdict(after))
+    write(tables.clock, whistle_id=whistle_id, task_id=task_id, **columns_of(after))
     if task_id in known.tasks:
         save(unit, known.tasks[task_id])
 
@@ -237,4 +237,4 @@ def save_escalation(unit: Unit, whistle_id: UUID, after: domain.Escalation) -> N
     before, heard[after.escalation_id] = heard.get(after.escalation_id), after
     if after != before:
         write = unit.update if before else unit.insert
-        write(tables.escalation, whistle_id=whistle_id, **asdict(after))
+        write(tables.escalation, whistle_id=whistle_id, **columns_of(after))

@@ -1,7 +1,7 @@
 """Rows to dispatches and back, for a whole batch at a time."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from whistle_dispatch import domain, tables
 from whistle_dispatch.domain.terms import Rules
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.db import Unit, Work, among
+from whistle_shared.db import Unit, Work, among, columns_of
 from whistle_shared.errors import Unavailable
 from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import Registry
@@ -66,6 +66,13 @@ def rules(unit: Unit) -> Rules:
     replica: Replica = unit.reference
     if not replica.ready or replica.registry is None:
         raise RetryLater("no district pack has been loaded yet")
+    return _rules(replica, replica.registry.version, replica.calendar_version)
+
+
+@lru_cache(maxsize=2)
+def _rules(replica: Replica, registry_version: int, calendar_version: int) -> Rules:
+    """The same value as long as the versions are the same, so that what was reckoned by it can be remembered."""
+    assert replica.registry is not None
     return Rules(replica.registry, replica.calendar())
 
 
@@ -95,5 +102,5 @@ def save(unit: Unit, after: domain.Dispatch) -> None:
     known = {task.task_id for task in before.tasks} if before else set()
     for task in after.tasks:
         if task.task_id not in known:
-            unit.insert(tables.task, whistle_id=after.whistle_id, round=after.round, **asdict(task))
+            unit.insert(tables.task, whistle_id=after.whistle_id, round=after.round, **columns_of(task))
     unit.cases[after.whistle_id] = after

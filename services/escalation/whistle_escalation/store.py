@@ -1,7 +1,7 @@
 """Rows to matters and back, for a whole batch at a time; the claim of what is due; the event log."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from whistle_shared.auth import Caller
 from whistle_shared.contracts import Event, EventData
 from whistle_shared.contracts.dispatch import ClockSpec
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.db import Unit, Work, among
+from whistle_shared.db import Unit, Work, among, columns_of
 from whistle_shared.replica import Replica
 from whistle_shared.timesource import wall_now
 from whistle_shared.web import close_session, open_session, renew_session
@@ -122,14 +122,14 @@ def save(unit: Unit, after: domain.Matter, facts: WhistleFacts | None = None) ->
     exists = _save_matter(unit, loaded, after, facts)
     for task_id, task in after.tasks.items():
         if task_id not in before.tasks:
-            unit.insert(tables.task, whistle_id=after.whistle_id, **asdict(task))
+            unit.insert(tables.task, whistle_id=after.whistle_id, **columns_of(task))
         elif task != before.tasks[task_id]:
-            unit.update(tables.task, **asdict(task))
+            unit.update(tables.task, **columns_of(task))
     for clock_id, clock in after.clocks.items():
         if clock_id not in before.clocks:
-            unit.insert(tables.clock, **asdict(clock))
+            unit.insert(tables.clock, **columns_of(clock))
         elif clock != before.clocks[clock_id]:
-            unit.update(tables.clock, **asdict(clock))
+            unit.update(tables.clock, **columns_of(clock))
     unit.cases[after.whistle_id] = Loaded(after, exists)
 
 

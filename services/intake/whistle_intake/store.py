@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from whistle_intake import domain, tables
 from whistle_shared.contracts import Event, EventData
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.db import Unit, Work, among
+from whistle_shared.db import Unit, Work, among, columns_of
 from whistle_shared.errors import NotFound
 from whistle_shared.replica import Replica
 
@@ -118,9 +118,9 @@ def save(unit: Unit, after: domain.Whistle) -> None:
         )
     for task_id, task in after.tasks.items():
         if task_id not in before.tasks:
-            unit.insert(tables.task, whistle_id=after.whistle_id, **asdict(task))
+            unit.insert(tables.task, whistle_id=after.whistle_id, **columns_of(task))
         elif task != before.tasks[task_id]:
-            unit.update(tables.task, **asdict(task))
+            unit.update(tables.task, **columns_of(task))
     unit.cases[after.whistle_id] = after
 
 

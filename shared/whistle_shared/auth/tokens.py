@@ -1,5 +1,6 @@
 """Tokens in the service's own database. A token is 256 random bits, so one SHA-256 is hash enough."""
 
+import asyncio
 import secrets
 from datetime import datetime
 from hashlib import sha256
@@ -71,6 +72,7 @@ class Tokens:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._asked: dict[bytes, asyncio.Task[Caller]] = {}
 
     async def caller(self, token: str | None) -> Caller:
         """The token's holder. Raises Unauthenticated."""
@@ -80,11 +82,19 @@ class Tokens:
         until, caller = self._known.get(digest, (0.0, None))
         if caller is not None and monotonic() < until:
             return caller
-        caller = await self._look_up(digest)
+        caller = await self._look_up_once(digest)
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[digest] = (monotonic() + _REMEMBER, caller)
         return caller
+
+    async def _look_up_once(self, digest: bytes) -> Caller:
+        """Requests with the same token share one look-up, or a busy caller's would take every connection at once."""
+        asked = self._asked.get(digest)
+        if asked is None:
+            asked = self._asked[digest] = asyncio.create_task(self._look_up(digest))
+            asked.add_done_callback(lambda _: self._asked.pop(digest))
+        return await asyncio.shield(asked)
 
     async def _look_up(self, digest: bytes) -> Caller:
         t = api_token.c

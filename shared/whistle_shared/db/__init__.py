@@ -9,7 +9,7 @@ from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused
 from whistle_shared.db.migrate import migrate
 from whistle_shared.db.outbox import LEASE, Outbox, Outgoing
 from whistle_shared.db.tables import metadata, own_tables
-from whistle_shared.db.unit import Unit
+from whistle_shared.db.unit import Unit, columns_of
 
 __all__ = [
     "LEASE",
@@ -22,6 +22,7 @@ __all__ = [
     "Unit",
     "Work",
     "among",
+    "columns_of",
     "is_outage",
     "is_passing",
     "is_transient",

@@ -7,11 +7,12 @@ and everything else (this input is at fault, or we are).
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from random import uniform
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import ARRAY, Column, ColumnElement, Uuid, any_, cast, exc, text
+from sqlalchemy import ARRAY, Column, ColumnElement, Uuid, any_, cast, event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 log = structlog.get_logger(__name__)
@@ -31,18 +32,26 @@ _PROBE = "insert into inbox(event_id) values (gen_random_uuid())"
 def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle", patient: bool = False) -> AsyncEngine:
     """An engine for `postgresql+asyncpg://…`. Waits at most 2 s for a pooled connection or a lock, 5 s for a statement;
     a `patient` one (for migrations) waits for its work as long as it takes."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=2,
-        pool_pre_ping=True,
         connect_args={
             "timeout": 5,
             "command_timeout": None if patient else 6,
             "server_settings": (_SETTINGS if patient else _SETTINGS | _LIMITS) | {"application_name": name},
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, record: Any, proxy: Any) -> None:
+    """Take nothing from the pool whose server has hung up. The socket knows that already; asking the server
+    (pool_pre_ping) would cost every transaction three round trips."""
+    if connection.driver_connection.is_closed():
+        raise exc.InvalidatePoolError
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -178,6 +178,11 @@ def _by_shape(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], list[dict
     return shapes
 
 
+def columns_of(value: Any) -> dict[str, Any]:
+    """A slotted dataclass's fields by name, for a row. `dataclasses.asdict` would copy every value deeply."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
 def _sql_type(table: Table, column: str) -> tuple[str, str]:
     """(type of the array parameter's elements, cast on selection): jsonb travels as text."""
     kind = table.c[column].type

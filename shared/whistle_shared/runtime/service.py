@@ -145,19 +145,21 @@ def trace_of(request: Request) -> Trace:
     return new_trace(request.headers.get("traceparent"))
 
 
-def service_of(request: Request) -> Service:
-    """The service whose application is answering."""
+async def service_of(request: Request) -> Service:
+    """The service whose application is answering. A coroutine, for FastAPI runs a plain function in a thread."""
     service: Service = request.app.state.service
     return service
 
 
-async def current_caller(request: Request) -> Caller:
+Here = Annotated[Service, Depends(service_of)]
+
+
+async def current_caller(request: Request, service: Here) -> Caller:
     """The holder of the request's bearer token. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("a bearer token is required")
-    return await service_of(request).tokens.caller(token.strip())
+    return await service.tokens.caller(token.strip())
 
 
-Here = Annotated[Service, Depends(service_of)]
 CurrentCaller = Annotated[Caller, Depends(current_caller)]

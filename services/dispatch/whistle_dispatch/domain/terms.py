@@ -6,6 +6,7 @@ INVARIANT: a clock's terms never change after the dispatch; a later policy or la
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from whistle_shared.clockwork import schedule
 from whistle_shared.contracts.dispatch import ClockSpec
@@ -41,7 +42,7 @@ _NATURES: dict[ClockName, _Nature] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """What is looked up while planning: one version of the registry and one of the calendar."""
 
@@ -49,8 +50,12 @@ class Rules:
     calendar: Calendar
 
 
+@lru_cache(maxsize=64)
 def task_terms(kind: Kind, urgency: Urgency, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
-    """Every clock that the policy gives a task; those that start at the dispatch with their instants (UTC)."""
+    """Every clock that the policy gives a task; those that start at the dispatch with their instants (UTC).
+
+    Remembered, because whistles that are dispatched together start together and are often alike.
+    """
     policy = rules.registry.policy_by_pair[kind, urgency]
     return tuple(
         _spec(name, limit, policy, start if _NATURES[name].starts_at_dispatch else None, rules)
