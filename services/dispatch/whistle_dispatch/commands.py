@@ -159,7 +159,7 @@ def load_pack(unit: Unit, pack: domain.Pack, current: Replica) -> Loaded:
 
 def _load_calendars(unit: Unit, pack: domain.Pack, current: Replica) -> tuple[int, bool]:
     """All years share one version; if one of them changes, all are published under the next."""
-    years = [year.model_copy(update={"version": 0}) for year in pack.calendars]
+    years = [year.model_copy(update={"version": 0, "years": ()}) for year in pack.calendars]
     changed = any(current.published(year.year) != year for year in years)
     version = current.calendar_version + changed
     for year in years:
