@@ -104,3 +104,12 @@ def test_a_settable_time_remembers_which_wall_instant_was_when(wall: list[dateti
 def test_an_instant_has_one_spelling(at: datetime, text: str) -> None:
     assert utc_text(at) == text
     assert datetime.fromisoformat(text) == at
+
+
+def test_business_time_is_told_in_utc_whatever_the_anchor_s_offset() -> None:
+    """The contract's times are UTC with an offset; an operator writes the anchor in local time."""
+    local = datetime.fromisoformat("2026-03-09T09:00:00+08:00")
+    wall = datetime(2026, 11, 22, tzinfo=UTC)
+    assert (
+        AffineTime(local, wall, 240.0, local).at(wall + timedelta(hours=1)).isoformat() == "2026-03-09T01:00:00+00:00"
+    )

@@ -52,7 +52,7 @@ class AffineTime:
         if self.anchor_business is None or self.anchor_wall is None:
             return wall
         business = self.anchor_business + (wall - self.anchor_wall) * self.rate
-        return business if self.until is None else min(business, self.until)
+        return (business if self.until is None else min(business, self.until)).astimezone(UTC)
 
 
 @dataclass(slots=True)
