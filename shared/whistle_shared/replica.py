@@ -33,6 +33,7 @@ class Replica:
         self._years: list[CalendarPublished] = []
         self._built: dict[int, Calendar] = {}
         self._mark: tuple[Any, ...] = ()
+        self.looked = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -61,6 +62,7 @@ class Replica:
             try:
                 async with engine.connect() as connection:
                     await self.refresh(connection)
+                self.looked.set()
             except Exception as error:
                 if not is_passing(error):
                     raise

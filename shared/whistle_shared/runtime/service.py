@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from whistle_shared.auth import Caller, Tokens, Unauthenticated
 from whistle_shared.contracts import Event, EventData
-from whistle_shared.db import Group, Outbox, Work, is_outage, make_engine
+from whistle_shared.db import Group, Outbox, Work, is_outage, is_passing, make_engine
 from whistle_shared.db.group import Load
 from whistle_shared.db.unit import Unit
 from whistle_shared.messaging import Consumer, Handler, Publisher, Relay
@@ -67,7 +67,7 @@ class Service:
         self.duties: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "publisher": self.publisher.run,
             "relay": lambda: self.relay.run(self.group),
-            "consumer": self.consumer.run,
+            "consumer": self._hear,
             "replica": lambda: self.replica.follow(self.engine),
         }
         self.ready_checks: list[Callable[[], Awaitable[str | None]]] = [self._database_answers]
@@ -79,6 +79,11 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self.app: FastAPI = make_app(f"Whistle · {name}", about, self.ready, self._metrics_text)
         self.app.state.service = self
+
+    async def _hear(self) -> None:
+        """Hear nothing before the stored registry has been looked at: what is judged by it would be put off."""
+        await self.replica.looked.wait()
+        await self.consumer.run()
 
     async def start(self) -> None:
         """Begin the background duties. One that ends ends the process (`failed`): a supervisor starts it again."""
@@ -97,8 +102,10 @@ class Service:
         self.stopping = True
         try:
             await asyncio.wait_for(self._finish(), _PATIENCE)
-        except TimeoutError:
-            log.info("service.leaves_the_rest_to_its_tables")
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            log.info("service.leaves_the_rest_to_its_tables", error=repr(error)[:200])
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -108,6 +115,8 @@ class Service:
         await self.consumer.stop()
         await self.group.settled()
         await self.relay.drained()
+        async with self.group.unit():
+            pass  # takes in the last confirms, or their events would be sent once more
 
     async def ready(self) -> str | None:
         """What keeps this service from doing its job, or None. Never the broker: the outbox waits for that."""
