@@ -82,10 +82,11 @@ def is_passing(error: BaseException) -> bool:
 
 
 def _is_lost(error: BaseException | None) -> bool:
-    """The connection is gone. asyncpg also calls values it cannot encode an interface error: that is not this."""
+    """The connection is gone, or told to go (asyncpg then calls its own state wrong). asyncpg also calls values it
+    cannot encode an interface error: that is not this."""
     if isinstance(error, asyncpg.InterfaceError):
         return "closed" in str(error) and not isinstance(error, ValueError)
-    return isinstance(error, (OSError, asyncpg.PostgresConnectionError))
+    return isinstance(error, (OSError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError))
 
 
 async def wait_until_up(engine: AsyncEngine, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

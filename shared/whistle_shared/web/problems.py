@@ -15,6 +15,7 @@ from whistle_shared.db import KeyReused, is_outage, is_transient
 from whistle_shared.errors import Conflict, IllegalTransition, Invalid, NotFound, Unavailable
 
 log = structlog.get_logger(__name__)
+_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 MEDIA_TYPE = "application/problem+json"
 _TABLE: dict[type[Exception], tuple[int, str]] = {
     Unauthenticated: (401, "Sign in first"),
@@ -50,7 +51,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Malformed, _malformed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    for kind in (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Exception):
+    for kind in (SQLAlchemyError, OSError, *_DRIVER, Exception):
         app.add_exception_handler(kind, _unexpected)
 
 
