@@ -74,9 +74,9 @@ class Runner:
 
 
 async def take(
-    bare: Side, ours: Side, peer: Side, infrastructure: Mapping[str, int], rounds: int, seconds: float
+    bare: Side, ours: Side, peer: Side, infrastructure: Mapping[str, int], rounds: int, seconds: float, load: float
 ) -> Figures:
-    """All turns of all sides, alternating."""
+    """All turns of all sides, alternating. `load`: the machine's before anything was started."""
     fanned_out = whistles.fanned_out()
     runners = [Runner(side, infrastructure) for side in (bare, ours, peer)]
     for runner in runners:
@@ -93,6 +93,7 @@ async def take(
         turns=[turn for runner in runners for turn in runner.turns],
         latency=alone,
         processes=await _at_rest({**ours.pids, **infrastructure}),
+        load=load,
     )
 
 
