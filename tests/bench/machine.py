@@ -39,11 +39,13 @@ def _tree(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
+    """Its own and that of its children that have ended (PostgreSQL's workers come and go)."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
         return 0.0
-    return float(times.user + times.system)
+    ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(times.user + times.system + ended)
 
 
 def _memory(processes: list[psutil.Process]) -> Memory:

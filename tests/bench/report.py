@@ -97,8 +97,8 @@ def write(figures: Figures, file: Path) -> None:
 
 
 def show(figures: Figures) -> None:
-    """Print the tables. `201 in ms`: p50 / p95 / p99 of the answer; `CPU ms`: of all processes, for one whistle;
-    `client`: how busy the client was, of one core."""
+    """Print the tables. `done`: completed; `201 in ms`: p50/p95/p99 of the answer; `CPU ms`: of all processes, for one
+    whistle; `client`: how busy the client was, of one core."""
     console = Console()
     console.print(_throughput(figures))
     console.print(_processes(figures))
@@ -116,10 +116,10 @@ def show(figures: Figures) -> None:
 
 
 def _throughput(figures: Figures) -> Table:
-    table = Table(title="Whistles per second (medians)")
+    table = Table(title="Whistles per second, raised and done")
     for heading in ("side", "what"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("conn.", "accepted", "completed", "201 in ms", "CPU ms", "client"):
+    for heading in ("conn.", "raised", "done", "201 in ms", "CPU ms", "client"):
         table.add_column(heading, justify="right", no_wrap=True)
     shapes = dict.fromkeys((turn.side, turn.what, turn.connections) for turn in figures.turns)
     for shape in shapes:
@@ -130,8 +130,8 @@ def _throughput(figures: Figures) -> Table:
             str(shape[2]),
             f"{median(turn.accepted_per_second for turn in turns):.0f}",
             f"{median(turn.completed_per_second for turn in turns):.0f}",
-            _told(turns[-1].answer_ms),
-            f"{median(sum(turn.cpu_ms_per_whistle.values()) for turn in turns):.2f}",
+            "/".join(f"{value:.0f}" for value in turns[-1].answer_ms.values()),
+            f"{median(sum(turn.cpu_ms_per_whistle.values()) for turn in turns):.1f}",
             f"{max(turn.client_busy for turn in turns):.0%}",
         )
     return table

@@ -50,7 +50,7 @@ class Runner:
             whistles=total,
             accepted_per_second=round(outcome.rate, 1),
             completed_per_second=round(self.rate, 1),
-            answer_ms=client.percentiles(outcome.waits),
+            answer_ms=outcome.answer_ms,
             client_busy=round(outcome.busy, 2),
             cpu_ms_per_whistle={
                 name: round(1000 * seconds / total, 3) for name, seconds in machine.used(before, meter.cpu()).items()

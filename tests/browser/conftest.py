@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from support.city import City
 from support.entrance import Entrance
 from support.places import ROOT
 from whistle_local.browser import find_chromium
 
+# Milliseconds: a limit for a busy machine, never a measurement.
+_PATIENCE = 30_000
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +35,7 @@ async def chromium() -> AsyncIterator[Browser]:
     """One browser for the session. Fails when there is none: `make browser` provides it."""
     program = find_chromium(ROOT)
     assert program is not None, "no Chromium: run `make browser`, or name one in WHISTLE_CHROMIUM"
+    expect.set_options(timeout=_PATIENCE)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         yield browser
@@ -41,7 +44,10 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture
 async def entrance(city: City) -> AsyncIterator[Entrance]:
-    """The escalation service at a port of this machine."""
+    """The escalation service at a port of this machine, freshly started: it may show again what it has drawn within
+    the last second, and that would be the test before."""
+    async with city.without("escalation"):
+        pass
     opened = Entrance(city, "escalation")
     await opened.open()
     yield opened
@@ -64,7 +70,7 @@ class Visitor:
         profile = await self.browser.new_context(viewport={"width": width, "height": height}, **context)  # type: ignore[arg-type]
         try:
             page = await profile.new_page()
-            page.set_default_timeout(10_000)
+            page.set_default_timeout(_PATIENCE)
             page.on("console", self._listen)
             page.on("pageerror", lambda error: self.complaints.append(str(error)))
             await page.goto(self.entrance.address + path)
