@@ -52,6 +52,7 @@ KNOWN: list[tuple[object, st.SearchStrategy[Any]]] = [
     (words.LongText, VISIBLE),
     (words.Round, st.integers(1, 10_000)),
     (words.Version, st.integers(0, 2**31 - 1)),
+    (words.Attempt, st.integers(1, 10_000)),
     (words.Instant, TIMES),
     (UUID, st.uuids()),
     (bool, st.booleans()),
@@ -70,6 +71,8 @@ def values(of: Any) -> st.SearchStrategy[Any]:
         if of == annotation:
             return strategy
     origin, inner = get_origin(of), get_args(of)
+    if origin is Annotated and inner[0] in (int, float):
+        return _within(inner[0], inner[1].metadata)
     if origin is Literal:
         return st.sampled_from(inner)
     if origin in (Union, types.UnionType):
@@ -83,6 +86,11 @@ def values(of: Any) -> st.SearchStrategy[Any]:
     if isinstance(of, type) and issubclass(of, BaseModel):
         return models(of)
     raise AssertionError(f"no values for {of!r}")
+
+
+def _within(kind: type[int] | type[float], limits: list[Any]) -> st.SearchStrategy[Any]:
+    low, high = (next(getattr(m, name) for m in limits if hasattr(m, name)) for name in ("ge", "le"))
+    return st.integers(low, high) if kind is int else st.floats(low, high)
 
 
 def models(model: type[BaseModel]) -> st.SearchStrategy[Any]:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
 
-Role = Literal["street", "department", "district", "operations"]
+Role = Literal["community", "street", "street_leader", "department", "district", "operations"]
 ROLES: tuple[Role, ...] = get_args(Role)
+STREET_ROLES: tuple[Role, ...] = ("community", "street", "street_leader")
 EVERYWHERE = "*"
 
 
@@ -19,12 +20,20 @@ class Forbidden(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A token's holder. `scope` is a street code, a department code, or `*` for the whole district."""
+    """A token's holder. `scope` is a street code, a department code, or `*` for the whole district.
+
+    `community` drafts (grid officers too), `street` blows and verifies, `street_leader` signs as well.
+    """
 
     token_id: UUID
     name: str
     role: Role
     scope: str
+
+    @property
+    def of_street(self) -> bool:
+        """Whether the scope is a street's."""
+        return self.role in STREET_ROLES
 
     def covers(self, owner: str) -> bool:
         """Whether objects of this street or department exist for the caller."""

@@ -11,7 +11,7 @@ import uuid_utils.compat
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from whistle_shared.auth.caller import EVERYWHERE, ROLES, Caller, Role, Unauthenticated
+from whistle_shared.auth.caller import EVERYWHERE, ROLES, STREET_ROLES, Caller, Role, Unauthenticated
 from whistle_shared.db import Unit
 from whistle_shared.db.tables import api_token
 from whistle_shared.timesource import wall_now
@@ -30,7 +30,7 @@ def create_token(unit: Unit, name: str, role: str, scope: str, expires_at: datet
     """Make a token and return it: the only time it is ever seen. Raises ValueError for an unknown role."""
     if role not in ROLES:
         raise ValueError(f"role {role!r} is not one of {', '.join(ROLES)}")
-    if role in ("street", "department") and scope == EVERYWHERE:
+    if role in (*STREET_ROLES, "department") and scope == EVERYWHERE:
         raise ValueError(f"a token of role {role!r} needs a {role} code as its scope")
     if role in ("district", "operations") and scope != EVERYWHERE:
         raise ValueError(f"a token of role {role!r} sees the whole district: its scope is {EVERYWHERE}")

@@ -3,7 +3,21 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from whistle_shared.contracts.vocabulary import Code, DeliveryEvent, EventData, Round, Text
+from whistle_shared.contracts.vocabulary import (
+    Attempt,
+    ClockName,
+    Code,
+    Decider,
+    DeliveryEvent,
+    EventData,
+    Frozen,
+    Instant,
+    Milestone,
+    Round,
+    SuspensionReason,
+    TaskFact,
+    Text,
+)
 
 
 class TasksReceived(EventData):
@@ -16,12 +30,9 @@ class TasksReceived(EventData):
     departments: tuple[Code, ...]
 
 
-class TaskEvent(EventData):
-    """What every event about one task says."""
+class TaskEvent(TaskFact):
+    """What every event about one task says. `by`: the token's name; `person`: the duty person."""
 
-    whistle_id: UUID
-    task_id: UUID
-    department: Code
     by: Text
     person: Text
 
@@ -39,6 +50,14 @@ class ResponderCheckedIn(TaskEvent):
     place: Text
     mode: Literal["on_site", "online", "meeting"]
     photo: Text | None = None
+    meeting_id: UUID | None = None
+
+
+class ResponderCheckedOut(TaskEvent):
+    """A responder left the place (离场)."""
+
+    key: ClassVar[str] = "department.responder_checked_out.v1"
+    note: Text = ""
 
 
 class ProgressLogged(TaskEvent):
@@ -48,12 +67,93 @@ class ProgressLogged(TaskEvent):
     note: Text
 
 
+class PlanStep(Frozen):
+    """One step of a filed plan, with the day it is to be done by."""
+
+    name: Text
+    due_at: Instant
+
+
+class MilestoneReached(TaskEvent):
+    """The site is secured (contain), the plan filed (plan), the thing repaired or the surface restored. `plan`: the
+    plan's own steps; the last one's due time is the resolve clock's where the policy says `per_plan`. Receipt:
+    escalation."""
+
+    key: ClassVar[str] = "department.milestone_reached.v1"
+    milestone: Milestone
+    note: Text = ""
+    plan: tuple[PlanStep, ...] = ()
+
+
 class TaskSubmitted(TaskEvent):
-    """The department says its work is done. Receipt: escalation."""
+    """The department says its work is done. `attempt` counts submissions. Receipt: escalation."""
 
     key: ClassVar[str] = "department.task_submitted.v1"
     result: Text
     evidence: tuple[Text, ...] = ()
+    attempt: Attempt = 1
+
+
+class ReturnRequested(TaskEvent):
+    """The department says it is not its duty (退单): it cites a duty-list item (`duty`) or a clause, and names the
+    unit whose it is. Every clock runs on."""
+
+    key: ClassVar[str] = "department.return_requested.v1"
+    request_id: UUID
+    basis: Text
+    duty: Code | None = None
+    proper_department: Code
+    reason: Text
+
+
+class ExtensionRequested(TaskEvent):
+    """The department asks for more time for one clock, before its due. `due_at`: the instant it asks for; `number`:
+    the how-manieth request for this clock; `decider`: who has the word."""
+
+    key: ClassVar[str] = "department.extension_requested.v1"
+    request_id: UUID
+    clock: ClockName
+    current_due_at: Instant
+    due_at: Instant
+    number: Attempt
+    decider: Decider
+    reason: Text
+
+
+class SuspensionRequested(TaskEvent):
+    """The department asks to put its task on the ledger (缓办). `number` counts suspensions of the task."""
+
+    key: ClassVar[str] = "department.suspension_requested.v1"
+    request_id: UUID
+    cause: SuspensionReason
+    until: Instant
+    number: Attempt
+    decider: Decider
+    reason: Text
+
+
+class TaskResumed(TaskEvent):
+    """The department works on a suspended task again. Receipt: escalation."""
+
+    key: ClassVar[str] = "department.task_resumed.v1"
+    reason: Text = ""
+
+
+class ScoreAppealed(TaskEvent):
+    """The department does not accept this revision of its score; once, within the appeal window."""
+
+    key: ClassVar[str] = "department.score_appealed.v1"
+    request_id: UUID
+    revision: Attempt
+    reason: Text
+
+
+class LetterReplied(TaskEvent):
+    """The department answers a formal letter. Receipt: escalation."""
+
+    key: ClassVar[str] = "department.letter_replied.v1"
+    letter_id: UUID
+    reply: Text
 
 
 class DeliveryStuck(DeliveryEvent):

@@ -14,6 +14,7 @@ from whistle_shared.contracts.vocabulary import (
     Round,
     RungForm,
     Side,
+    TaskFact,
     Text,
     Version,
 )
@@ -77,7 +78,8 @@ class ClockBreached(ClockEvent):
 
 
 class EscalationRaised(ClockEvent):
-    """A rung of the ladder was climbed. `late_by_seconds`: business seconds between `rung_at` and `fired_at`."""
+    """A rung of the ladder was climbed. `late_by_seconds`: business seconds between `rung_at` and `fired_at`;
+    `people`: who of the role was on duty, none for its desk; `by`, `reason`: of one that was climbed by hand."""
 
     key: ClassVar[str] = "escalation.escalation_raised.v1"
     escalation_id: UUID
@@ -88,6 +90,28 @@ class EscalationRaised(ClockEvent):
     fired_at: Instant
     late_by_seconds: float
     degraded: bool
+    people: tuple[Text, ...] = ()
+    by: Text | None = None
+    reason: Text | None = None
+
+
+class EscalationRepeated(ClockEvent):
+    """A rung is said again: nobody acknowledged it (`repeat` counts), or whoever did let the work stand still
+    (`stale`)."""
+
+    key: ClassVar[str] = "escalation.escalation_repeated.v1"
+    escalation_id: UUID
+    rung: int
+    repeat: int
+    stale: bool
+
+
+class RungSkipped(ClockEvent):
+    """Nobody of the rung's role was on duty: the next rung takes over."""
+
+    key: ClassVar[str] = "escalation.rung_skipped.v1"
+    rung: int
+    role: Code
 
 
 class EscalationEnded(ClockEvent):
@@ -126,6 +150,38 @@ class DeadlineRecomputed(ClockEvent):
     previous_due_at: Instant
     provisional: bool
     calendar_version: Version
+
+
+class TaskReminded(TaskFact):
+    """Somebody was urged by hand (催办)."""
+
+    key: ClassVar[str] = "escalation.task_reminded.v1"
+    addressed: ClassVar[bool] = True
+    note: Text
+    by: Text
+
+
+class LetterIssued(TaskFact):
+    """A formal letter (函告), a supervision order (督办单), a public notice (通报) or a summons to an interview (约谈).
+
+    `number`: `督〔2026〕7号`. `escalation_id`: the rung that called for it, None when written by hand.
+    """
+
+    key: ClassVar[str] = "escalation.letter_issued.v1"
+    addressed: ClassVar[bool] = True
+    letter_id: UUID
+    number: Text
+    form: RungForm
+    escalation_id: UUID | None = None
+    text: Text
+    reply_due_at: Instant
+    by: Text
+
+
+class ClockOverlooked(ClockEvent):
+    """The watchdog found a running clock without a next firing; it has been given one."""
+
+    key: ClassVar[str] = "escalation.clock_overlooked.v1"
 
 
 class DeliveryStuck(DeliveryEvent):

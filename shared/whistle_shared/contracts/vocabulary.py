@@ -7,10 +7,11 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Kind = Literal["appeal", "key_work", "enforcement", "emergency"]
 Urgency = Literal["critical", "urgent", "normal", "long_term"]
-TaskRole = Literal["lead", "assist"]
+TaskRole = Literal["lead", "assist", "co_handle", "street_joint"]
 Presence = Literal["none", "online", "meeting", "on_site"]
 Side = Literal["department", "district", "street"]
-ClockName = Literal[
+# The clocks that a policy may give a limit; the other three run under the district's regulation.
+PolicyClock = Literal[
     "dispatch",
     "ack",
     "arrive",
@@ -22,13 +23,28 @@ ClockName = Literal[
     "street_verify",
     "evaluate",
 ]
+ClockName = Literal[PolicyClock, "adjudication", "suspension_review", "reply"]
+Milestone = Literal["contain", "plan", "repair", "restore"]
+Decider = Literal["street", "district"]
+SuspensionReason = Literal[
+    "funding_approval",
+    "lawsuit",
+    "superior_approval",
+    "season_or_weather",
+    "major_event",
+    "owner_vote",
+    "third_party",
+]
+Satisfaction = Literal["satisfied", "basically_satisfied", "dissatisfied"]
 ClockStatus = Literal["running", "paused", "met", "met_late", "cancelled", "voided"]
 EscalationStatus = Literal["open", "withdrawn", "resolved"]
-RungForm = Literal["reminder", "letter", "red_light", "supervision", "interview"]
+RungForm = Literal["reminder", "letter", "red_light", "supervision", "notice", "interview"]
 
 Instant = AwareDatetime
 Round = Annotated[int, Field(ge=1, le=10_000)]
 Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Attempt = Annotated[int, Field(ge=1, le=10_000)]
+"""Counts what can happen again, from 1: submissions of a task, revisions of a score, suspensions."""
 
 
 def _printable(text: str) -> str:
@@ -61,6 +77,32 @@ class EventData(Frozen):
 
     key: ClassVar[str]
     addressed: ClassVar[bool] = False
+
+
+class TaskFact(EventData):
+    """About one task of one department."""
+
+    whistle_id: UUID
+    task_id: UUID
+    department: Code
+
+
+class Score(Frozen):
+    """The street's marks for one task. Parts by the regulation's names, each from 0 to the regulation's maximum;
+    `total` from 0 to 100. `veto`: the result counts 0 and the work is to be done again (一票否决)."""
+
+    parts: dict[Code, int]
+    total: Annotated[int, Field(ge=0, le=100)]
+    veto: bool = False
+
+
+class RequestDecision(TaskFact):
+    """What every decision about a department's request says."""
+
+    request_id: UUID
+    granted: bool
+    reason: Text
+    by: Text
 
 
 class DeliveryEvent(EventData):

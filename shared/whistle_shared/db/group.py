@@ -39,7 +39,7 @@ _PATIENCE = 8.0
 class Work:
     """One thing to do in a transaction: `act` decides and collects, without waiting for anything.
 
-    `whistle` is locked and loaded before `act` runs. `event` is claimed in the inbox, `idempotency` in the table of
+    `whistle` is locked and loaded before `act` runs; so is `also`, where two whistles are concerned. `event` is claimed in the inbox, `idempotency` in the table of
     idempotency keys. `wants` is for the service's `load`: what else to fetch for this piece.
     """
 
@@ -48,6 +48,7 @@ class Work:
     idempotency: Idempotency | None = None
     event: Event[EventData] | None = None
     wants: Any = None
+    also: UUID | None = None
     trace: Trace = field(default_factory=new_trace)
 
     def locks(self) -> Iterable[str]:
@@ -55,6 +56,8 @@ class Work:
             yield str(self.whistle)
         elif self.event is not None:
             yield self.event.subject
+        if self.also is not None:
+            yield str(self.also)
         if self.idempotency is not None:
             yield "key " + " ".join(self.idempotency.identity)
 

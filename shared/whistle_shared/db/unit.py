@@ -38,8 +38,9 @@ _VERSIONS = (
 class Unit:
     """One transaction of one service. `now` is business time, read once.
 
-    `cases` holds what the service knows about each whistle of the batch, `reference` what it looks things up in
-    (registry, calendars): both are filled by the service's `load` before any handler runs.
+    `cases` holds what the service knows about each whistle of the batch, `ledgers` what it projects beside that,
+    `reference` what it looks things up in (registry, calendars): all are filled by the service's `load` before any
+    handler runs.
     """
 
     def __init__(self, connection: AsyncConnection, producer: str, now: datetime, lease: timedelta) -> None:
@@ -48,6 +49,7 @@ class Unit:
         self.now = now
         self.lease = lease
         self.cases: dict[UUID, Any] = {}
+        self.ledgers: dict[UUID, Any] = {}
         self.trace: Trace
         self.cause: Event[EventData] | None = None
         self.receipts: list[tuple[UUID, str]] = []

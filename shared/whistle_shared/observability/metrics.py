@@ -1,8 +1,8 @@
 """Metrics in the Prometheus text format, one registry per service so that several can live in one process."""
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-__all__ = ["Gauge", "metrics_text"]
+__all__ = ["Counter", "Gauge", "metrics_text"]
 
 
 def metrics_text(registry: CollectorRegistry) -> bytes:

@@ -6,7 +6,10 @@ dispatch owns it and publishes it in parts; whoever keeps a copy does so with `w
 from whistle_shared.registry.model import (
     Category,
     Department,
+    Duty,
+    DutyPerson,
     Grid,
+    Keyword,
     Ladder,
     LadderRung,
     Policy,
@@ -14,15 +17,20 @@ from whistle_shared.registry.model import (
     Street,
     registry_rows,
 )
+from whistle_shared.registry.regulation import Regulation
 
 __all__ = [
     "Category",
     "Department",
+    "Duty",
+    "DutyPerson",
     "Grid",
+    "Keyword",
     "Ladder",
     "LadderRung",
     "Policy",
     "Registry",
+    "Regulation",
     "Street",
     "registry_rows",
 ]

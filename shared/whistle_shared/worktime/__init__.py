@@ -9,7 +9,7 @@ Instants: any aware datetime in, UTC out, exact to the microsecond; a naive date
 INVARIANT: a year without official data never raises; it counts plain weekends and marks the due provisional.
 """
 
-from whistle_shared.worktime.arithmetic import Due, add_working, due, extend_by, points, working_minutes
+from whistle_shared.worktime.arithmetic import Due, add_working, due, extend_by, is_open, points, working_minutes
 from whistle_shared.worktime.calendars import Calendar
 from whistle_shared.worktime.explanation import Span, SpanKind, explain
 from whistle_shared.worktime.hours import SHANGHAI, HoursProfile, StartRule
@@ -30,6 +30,7 @@ __all__ = [
     "due",
     "explain",
     "extend_by",
+    "is_open",
     "official_year",
     "points",
     "working_minutes",

@@ -62,6 +62,11 @@ def add_working(start: datetime, amount: timedelta, calendar: Calendar) -> datet
     return calendar.axis.moment(calendar.axis.place(start) + amount // _TICK)
 
 
+def is_open(at: datetime, calendar: Calendar) -> bool:
+    """Is this instant in working hours? Windows are open at their opening and closed at their closing."""
+    return calendar.axis.place(at + _TICK) > calendar.axis.place(at)
+
+
 def extend_by(due: Due, span_start: datetime, span_end: datetime, limit: Limit, calendar: Calendar) -> Due:
     """The due time after a suspension from span_start to span_end, measured in the limit's own unit.
 

@@ -88,20 +88,87 @@ _VALUES: dict[str, Any] = {
     "whistle_due_at": _at(23),
     "whistle_id": _WHISTLE,
     "windows": [[510, 720], [810, 1050]],
+    "agenda": "研判塌陷原因，明确开挖、抢修与道路恢复的分工",
+    "assist": ["PSGS"],
+    "attempt": 1,
+    "attended": ["CGJ", "GSGS"],
+    "basis": "《供水管网维护责任清单》第 12 项",
+    "callback": "done",
+    "contacted": True,
+    "current_due_at": _at(23),
+    "cycle": 1,
+    "dispute_id": UUID("3c1d9d5e-8a55-5f0e-9b4e-6a2d3b7c4d50"),
+    "duties": ["B-017"],
+    "duty": "T-012",
+    "every": "1h@natural",
+    "excluded": True,
+    "granted": True,
+    "initiator": None,
+    "joined_id": UUID("019aa5f0-7c50-7a11-8b22-000000000006"),
+    "latitude": 39.9042,
+    "lead": _TASK,
+    "letter_id": UUID("5f0e9b4e-6a2d-5b7c-8d50-3c1d9d5e8a55"),
+    "longitude": 116.4074,
+    "meeting_id": UUID("019aa5f0-7c60-7a11-8b22-000000000007"),
+    "minutes": "供水公司当日关阀抢修，城市管理局三日内恢复路面。",
+    "on_site": True,
+    "override_reason": "需破路开挖，街道无权限",
+    "owed_until": _at(1, 30),
+    "people": ["王建国"],
+    "precedent_id": UUID("8a55f0e9-b4e6-5a2d-9b7c-4d503c1d9d5e"),
+    "previous_department": "GSGS",
+    "previous_task_id": UUID("6a0e5d61-9d0c-5f0f-8c1b-7a105b9c1f52"),
+    "proper_department": "GSGS",
+    "quiet": "22:00-07:00",
+    "reasons": "路面仍有高差，未恢复",
+    "repeat": 1,
+    "repeats": 3,
+    "reply": "已增派两组人员，今晚完成。",
+    "reply_due_at": _at(9),
+    "request_id": UUID("019aa5f0-7c70-7a11-8b22-000000000008"),
+    "revision": 1,
+    "rule": "供水管破裂引起的路面塌陷由供水公司主办",
+    "solved": True,
+    "stale": False,
+    "starts_at": _at(6),
+    "submitted_at": _at(5),
+    "submitted_by": "采薇街道值班长",
+    "text": "请于时限内办结并书面回复。",
+    "total": 88,
+    "until": _at(23),
+    "upheld": True,
+    "verify_due_at": _at(9),
+    "veto": False,
+    "waived": False,
+    "by_default": False,
+    "cross_district": False,
+    "late": False,
     "years": [2026, 2027],
     "withdrawn_by": "采薇街道值班长",
     "year": 2026,
 }
 # Where one name means two things, (model, field) decides.
 _SPECIAL: dict[tuple[str, str], Any] = {
+    ("ActionItem", "limit"): "3d@work",
+    ("ActionItem", "title"): "恢复塌陷路面",
     ("CalendarDay", "name"): "国庆节调休",
     ("ClocksArmed", "clocks"): 8,
     ("ClockSchedule", "rung_at"): [_at(1, 5)],
     ("EscalationRaised", "role"): "deputy_head",
     ("EscalationResolved", "reason"): "met late",
     ("EscalationWithdrawn", "reason"): "met in time",
+    ("ExtensionDecided", "clock"): "resolve",
+    ("ExtensionRequested", "clock"): "resolve",
+    ("ExtensionRequested", "number"): 1,
     ("LadderStep", "role"): "deputy_head",
-    ("TaskCalled", "terms"): "standard",
+    ("LetterIssued", "form"): "letter",
+    ("LetterIssued", "number"): "函〔2026〕7号",
+    ("PlanStep", "name"): "恢复路面",
+    ("RungSkipped", "role"): "deputy_head",
+    ("Score", "parts"): {"arrival": 18, "people": 9, "handling": 18, "result": 26, "cooperation": 9, "citizen": 8},
+    ("SuspensionRequested", "number"): 1,
+    ("TaskCalled", "terms"): "lead@1",
+    ("TaskCalled", "title"): "",
     ("WhistleUnrouted", "reason"): "the whistle names no sub-category",
 }
 
@@ -115,7 +182,8 @@ def example_data(model: type[BaseModel]) -> Any:
 def _value(model: str, name: str, of: Any) -> Any:
     if (model, name) in _SPECIAL:
         return _SPECIAL[model, name]
-    return _VALUES[name] if name in _VALUES else _built(name, of)
+    is_model = isinstance(of, type) and issubclass(of, BaseModel)
+    return _VALUES[name] if name in _VALUES and not is_model else _built(name, of)
 
 
 def _built(name: str, of: Any) -> Any:
@@ -130,7 +198,7 @@ def _built(name: str, of: Any) -> Any:
     if origin is tuple:
         return (_built(name, inner[0]),)
     if origin is dict:
-        return {"standard": _built(name, inner[1])}
+        return {"lead@1": _built(name, inner[1])}
     raise KeyError(f"field {name!r} has no example value")
 
 
