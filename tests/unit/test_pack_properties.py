@@ -1,5 +1,6 @@
 """The district pack under damage, and the order of a ladder's delays against the arithmetic of limits."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whistle_dispatch.domain.pack import Pack, PackInvalid, Problem, parse_pack
-from whistle_dispatch.domain.pack_rules import CELLS, NOTES, build_registry, in_order
-from whistle_dispatch.domain.pack_text import read_sheet
+from whistle_dispatch.domain.pack_cells import CELLS
+from whistle_dispatch.domain.pack_limits import in_order
+from whistle_dispatch.domain.pack_rules import build_registry, read_tables
 from whistle_shared import worktime
 from whistle_shared.contracts.dispatch import Section
-from whistle_shared.registry import Registry
+from whistle_shared.registry import Registry, Regulation
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "district" / "sample"
 FILES = {path.name: path.read_bytes() for path in SAMPLE.iterdir() if path.suffix in {".csv", ".toml"}}
@@ -66,12 +68,8 @@ def test_any_damage_to_a_file_is_loaded_whole_or_refused(file: str, start: float
 def test_one_mistake_in_one_table_leaves_no_registry(section: Section) -> None:
     """INVARIANT: a registry is built only when no problem was found in any of its tables."""
 
-    def built(files: dict[str, bytes]) -> tuple[Registry | None, list[Problem]]:
-        sheets = {
-            name: read_sheet(f"{name}.csv", files[f"{name}.csv"], cells, NOTES.get(name, ()))
-            for name, cells in CELLS.items()
-        }
-        return build_registry(1, sheets, worktime.HoursProfile().minutes_per_day)
+    def built(files: Mapping[str, bytes]) -> tuple[Registry | None, list[Problem]]:
+        return build_registry(1, read_tables(files), Regulation(), worktime.HoursProfile().minutes_per_day)
 
     registry, found = built(FILES)
     assert registry is not None

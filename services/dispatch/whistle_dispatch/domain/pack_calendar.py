@@ -32,7 +32,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 Calendars = tuple[dispatch.CalendarPublished, ...]
 
 
-def build_calendars(files: Mapping[str, bytes]) -> tuple[Calendars, HoursProfile, list[Problem]]:
+def build_calendars(files: Mapping[str, bytes | None]) -> tuple[Calendars, HoursProfile, list[Problem]]:
     """The years to publish with the hours, or every mistake with the default hours. Source: DOMAIN C.7."""
     document = read_toml(FILE, files.get(FILE), _KEYS)
     problems = [*document.problems, *_toml_problems(document)]

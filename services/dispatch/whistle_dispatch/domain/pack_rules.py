@@ -1,149 +1,67 @@
-"""The rules of a pack's tables: what each cell may say, and what rows and tables must keep together.
+"""From a pack's tables to the registry: cells, keys, what tables say of one another, and the rows that are loaded.
 
-`CELLS` is the whole list of columns with the check of each. A cell that was refused is taken out of its row,
-so no later rule speaks about it a second time.
+A cell that was refused is taken out of its row, so no later rule speaks about it a second time.
 INVARIANT: a registry is built only when no problem was found in any of its tables.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
-from whistle_dispatch.domain.pack_text import Problem, Row, Sheet, name_reason, quoted
-from whistle_shared.contracts.dispatch import Section
-from whistle_shared.contracts.vocabulary import (
-    ClockName,
-    Kind,
-    Presence,
-    RungForm,
-    Side,
-    Urgency,
+from whistle_dispatch.domain.pack_cells import (
+    CELLS,
+    CLOCKS,
+    KEYS,
+    MAY_BE_MISSING,
+    NO_CLOCK,
+    NOTES,
+    OPTIONAL,
+    URGENCIES,
+    Check,
+    parts_of,
 )
-from whistle_shared.registry import Registry
-from whistle_shared.worktime import Limit
+from whistle_dispatch.domain.pack_limits import ladder_problems, policy_problems
+from whistle_dispatch.domain.pack_text import Problem, Row, Sheet, read_sheet
+from whistle_shared.contracts.dispatch import Section
+from whistle_shared.registry import Registry, Regulation
 
-Check = Callable[[str], str | None]
+Tables = Mapping[Section, Sheet]
 
-_NEEDED_CLOCKS = ("dispatch", "ack", "resolve")
-_PER_PLAN = "per_plan@natural"
-_DAY = 1440
-
-
-def _like(pattern: str, meaning: str) -> Check:
-    whole = re.compile(pattern, re.ASCII)
-    return lambda cell: None if whole.fullmatch(cell) else f"{quoted(cell)} is not {meaning}"
+WARNED = ("handler", "section_head")
+"""Who hears of a clock before it is late; the ladder's roles come after the breach. Source: EVENTS.md section 5."""
+_DISTRICT = "district"
 
 
-def _one_of(words: object) -> Check:
-    legal = get_args(words)
-    return lambda cell: None if cell in legal else f"{quoted(cell)} is not one of {', '.join(legal)}"
+def read_tables(files: Mapping[str, bytes | None]) -> dict[Section, Sheet]:
+    """Every table of the pack as read; one that may be missing and is not there has no rows."""
+    return {section: _read(f"{section}.csv", section, files) for section in CELLS}
 
 
-def _or_empty(check: Check) -> Check:
-    return lambda cell: check(cell) if cell else None
-
-
-def _several(cell: str) -> str | None:
-    parts = _parts(cell)
-    twice = sorted({part for part in parts if parts.count(part) > 1})
-    wrong = next(filter(None, map(_routable, parts)), None)
-    if wrong:
-        return f"{wrong}; several are parted by ';'"
-    return f"{', '.join(twice)} is named twice" if twice else None
-
-
-def _limit(cell: str) -> str | None:
-    try:
-        Limit.parse(cell)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _needed_limit(cell: str) -> str | None:
-    return _limit(cell) if cell else "this clock must have a limit"
-
-
-def _resolve_limit(cell: str) -> str | None:
-    return None if cell == _PER_PLAN else _needed_limit(cell)
-
-
-_code = _like(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", "a code: letters, digits, '.', '_' and '-', at most 32")
-# A department's and a street's code become a word of a routing key and the first part of a whistle's number.
-_routable = _like(r"[A-Za-z0-9][A-Za-z0-9_]{0,15}", "a code: letters, digits and '_', at most 16")
-# An instance is part of the name of a queue, a database and a role.
-_instance = _like(r"[a-z][a-z0-9_]{0,30}", "an instance: small letters, digits and '_', at most 31")
-_flag = _like(r"(?i:true|false)", "true or false")
-_rung = _like(r"[1-9]", "a rung from 1 to 9")
-_CLOCKS: tuple[str, ...] = get_args(ClockName)
-_URGENCIES: tuple[str, ...] = get_args(Urgency)
-_names: dict[str, Check] = {"name_zh": name_reason, "name_en": name_reason}
-_limits: dict[str, Check] = {
-    **dict.fromkeys(_CLOCKS, _or_empty(_limit)),
-    **dict.fromkeys(_NEEDED_CLOCKS, _needed_limit),
-    "resolve": _resolve_limit,
-}
-
-CELLS: Mapping[Section, Mapping[str, Check]] = {
-    "departments": {"code": _routable, **_names, "org_type": _code, "instance": _instance, "active": _flag},
-    "streets": {"code": _routable, **_names},
-    "grids": {"code": _code, "street": _routable, "name_zh": name_reason},
-    "categories": {
-        "code": _code,
-        "major": _code,
-        "major_zh": name_reason,
-        "major_en": name_reason,
-        **_names,
-        "lead": _or_empty(_routable),
-        "assist": _or_empty(_several),
-        "default_kind": _one_of(Kind),
-        "default_urgency": _one_of(Urgency),
-    },
-    "policies": {
-        "kind": _one_of(Kind),
-        "urgency": _one_of(Urgency),
-        "presence": _one_of(Presence),
-        **_limits,
-    },
-    "ladders": {
-        "side": _one_of(Side),
-        "rung": _rung,
-        "role": _code,
-        **_names,
-        "form": _one_of(RungForm),
-        **{f"delay_{urgency}": _or_empty(_limit) for urgency in _URGENCIES},
-    },
-}
-NOTES: Mapping[Section, tuple[str, ...]] = {"policies": ("basis",)}
-"""Columns for the reader of the file; nothing of them is loaded."""
-
-_KEYS: Mapping[Section, tuple[str, ...]] = {
-    "departments": ("code",),
-    "streets": ("code",),
-    "grids": ("code",),
-    "categories": ("code",),
-    "policies": ("kind", "urgency"),
-    "ladders": ("side", "rung"),
-}
+def _read(file: str, section: Section, files: Mapping[str, bytes | None]) -> Sheet:
+    if file not in files and section in MAY_BE_MISSING:
+        return Sheet(file, (), (), whole=True)
+    return read_sheet(file, files.get(file), CELLS[section], (*OPTIONAL.get(section, ()), *NOTES.get(section, ())))
 
 
 def build_registry(
-    version: int, sheets: Mapping[Section, Sheet], day_minutes: int
+    version: int, sheets: Tables, regulation: Regulation, day_minutes: int
 ) -> tuple[Registry | None, list[Problem]]:
     """The registry of these tables, or every mistake in them. `day_minutes`: working minutes of a day."""
     problems = [problem for sheet in sheets.values() for problem in sheet.problems]
     tables: dict[Section, Sheet] = {}
     for section, sheet in sheets.items():
-        problems += (found := [*_cell_problems(sheet, CELLS[section])])
-        tables[section] = _without(sheet, found, _KEYS[section])
-        problems += _repeated(tables[section], _KEYS[section])
+        problems += (found := [*_cell_problems(sheet, {**CELLS[section], **OPTIONAL.get(section, {})})])
+        tables[section] = _without(sheet, found, KEYS[section])
+        problems += _repeated(tables[section], KEYS[section])
     problems += _references(tables)
-    problems += _presences(tables["policies"])
-    problems += _ladders(tables["ladders"], day_minutes)
+    problems += policy_problems(tables["policies"])
+    problems += ladder_problems(tables["ladders"], day_minutes)
     if problems:
         return None, problems
-    rows = {section: map(_ROWS[section], sheet.rows) for section, sheet in tables.items()}
+    rows: dict[Section, Iterable[Mapping[str, Any]]] = {
+        section: map(_ROWS.get(section, _plain), sheet.rows) for section, sheet in tables.items()
+    }
+    rows["policies"] = _policies(tables["policies"].rows)
+    rows["regulations"] = [regulation.model_dump()]
     return Registry.from_rows(version, rows), []
 
 
@@ -170,28 +88,68 @@ def _repeated(sheet: Sheet, key: tuple[str, ...]) -> Iterator[Problem]:
     for row in sheet.rows:
         value = tuple(map(row.cells.get, key))
         if None not in value and (line := first.setdefault(value, row.line)) != row.line:
-            yield sheet.problem(row, key[-1], f"{' '.join(map(str, value))} is there already, on line {line}")
+            shown = {field: cell for field, cell in zip(key, value, strict=True) if cell}
+            reason = f"{' '.join(map(str, shown.values()))} is there already, on line {line}"
+            yield sheet.problem(row, [*shown][-1], reason)
 
 
-def _references(tables: Mapping[Section, Sheet]) -> Iterator[Problem]:
-    streets, departments, policies = tables["streets"], tables["departments"], tables["policies"]
-    known = {row.cells.get("code") for row in streets.rows}
-    for row in tables["grids"].rows if streets.whole else ():
-        if (street := row.cells.get("street")) and street not in known:
-            yield tables["grids"].problem(row, "street", f"street {street} is not in {streets.file}")
+def _references(tables: Tables) -> Iterator[Problem]:
+    yield from _unknown(tables, "grids", "street", "streets")
+    yield from _unknown(tables, "keywords", "category", "categories")
+    yield from _unknown(tables, "duties", "categories", "categories")
+    yield from _unknown(tables, "duties", "department", "departments")
+    yield from _unknown(tables, "people", "grid", "grids")
+    yield from _people(tables)
+    departments, policies = tables["departments"], tables["policies"]
     active = {row.cells.get("code"): row.cells.get("active", "").lower() != "false" for row in departments.rows}
     for row in tables["categories"].rows:
         yield from _routing(tables["categories"], row, active, departments.whole)
-    pairs = {(row.cells.get("kind"), row.cells.get("urgency")) for row in policies.rows}
+    pairs = {(row.cells.get("kind"), row.cells.get("urgency")) for row in policies.rows if not row.cells.get("role")}
     for row in tables["categories"].rows if policies.whole else ():
         kind, urgency = row.cells.get("default_kind"), row.cells.get("default_urgency")
         if kind and urgency and (kind, urgency) not in pairs:
             reason = f"no row of {policies.file} has {kind} with {urgency}"
             yield tables["categories"].problem(row, "default_urgency", reason)
+    for row in tables["duties"].rows:
+        if row.cells.get("level") == "taken_back" and row.cells.get("department") == "":
+            yield tables["duties"].problem(row, "department", "what was taken back needs its department")
+
+
+def _unknown(tables: Tables, section: Section, field: str, target: Section) -> Iterator[Problem]:
+    """Codes in `field` (several where it holds several) that `target` does not list."""
+    sheet, listed = tables[section], tables[target]
+    noun, known = "sub-category" if target == "categories" else field, _codes(listed)
+    for row in sheet.rows if listed.whole else ():
+        for code in parts_of(row.cells.get(field, "")):
+            if code not in known:
+                yield sheet.problem(row, field, f"{noun} {code} is not in {listed.file}")
+
+
+def _codes(sheet: Sheet) -> set[str | None]:
+    return {row.cells.get("code") for row in sheet.rows}
+
+
+def _people(tables: Tables) -> Iterator[Problem]:
+    sheet, streets, departments = tables["people"], tables["streets"], tables["departments"]
+    own = _codes(streets)
+    organisations = {_DISTRICT, *own, *_codes(departments)}
+    roles = {*WARNED, *(row.cells.get("role") for row in tables["ladders"].rows)}
+    street_of = {row.cells.get("code"): row.cells.get("street") for row in tables["grids"].rows}
+    for row in sheet.rows:
+        organisation, role, grid = (row.cells.get(field) for field in ("organisation", "role", "grid"))
+        if organisation and organisation not in organisations and streets.whole and departments.whole:
+            reason = f"{organisation} is in neither {departments.file} nor {streets.file}, and is not {_DISTRICT}"
+            yield sheet.problem(row, "organisation", reason)
+        if role and role not in roles and tables["ladders"].whole:
+            reason = f"role {role} is neither {' nor '.join(WARNED)} nor a role of {tables['ladders'].file}"
+            yield sheet.problem(row, "role", reason)
+        street = street_of.get(grid) if grid else None
+        if street and organisation in own and organisation != street:
+            yield sheet.problem(row, "grid", f"grid {grid} belongs to street {street}")
 
 
 def _routing(sheet: Sheet, row: Row, active: Mapping[str | None, bool], whole: bool) -> Iterator[Problem]:
-    lead, assist = row.cells.get("lead"), _parts(row.cells.get("assist", ""))
+    lead, assist = row.cells.get("lead"), parts_of(row.cells.get("assist", ""))
     if assist and lead == "":
         yield sheet.problem(row, "lead", "assisting departments need a lead")
     if lead and lead in assist:
@@ -203,99 +161,53 @@ def _routing(sheet: Sheet, row: Row, active: Mapping[str | None, bool], whole: b
             yield sheet.problem(row, field, f"department {code} is not active")
 
 
-def _presences(sheet: Sheet) -> Iterator[Problem]:
-    for row in sheet.rows:
-        if row.cells.get("presence") == "none" and row.cells.get("arrive"):
-            yield sheet.problem(row, "presence", "a limit to arrive needs a presence other than none")
-
-
-def _ladders(sheet: Sheet, day_minutes: int) -> Iterator[Problem]:
-    names: dict[str, tuple[str | None, str | None]] = {}
-    for row in sheet.rows:
-        shown = row.cells.get("name_zh"), row.cells.get("name_en")
-        if (role := row.cells.get("role")) and names.setdefault(role, shown) != shown and None not in shown:
-            yield sheet.problem(row, "role", f"role {role} has another name on an earlier line")
-    for side in get_args(Side) if sheet.whole else ():
-        rows = sorted((row for row in sheet.rows if row.cells["side"] == side), key=lambda row: row.cells["rung"])
-        if not rows:
-            yield Problem(sheet.file, 0, "side", f"side {side} has no rung")
-        for lower, upper in pairwise(rows):
-            yield from _step(sheet, lower, upper, day_minutes)
-        yield from _same_role(sheet, rows)
-
-
-def _step(sheet: Sheet, lower: Row, upper: Row, day_minutes: int) -> Iterator[Problem]:
-    missing = range(int(lower.cells["rung"]) + 1, int(upper.cells["rung"]))
-    if missing:
-        gap = ", ".join(map(str, missing))
-        yield sheet.problem(upper, "rung", f"rung {gap} of this side is missing")
-    for urgency in _URGENCIES:
-        field = f"delay_{urgency}"
-        first, then = lower.cells.get(field), upper.cells.get(field)
-        if first and then is not None and not in_order(Limit.parse(first), then, day_minutes):
-            yield sheet.problem(upper, field, f"{then or 'at once'} may come before the rung below, {first}")
-
-
-def in_order(first: Limit, then: str, day_minutes: int) -> bool:
-    """Is `then` ("" for at once) never due before `first`, from whatever start? `day_minutes` as above.
-
-    INVARIANT: a ladder is climbed upwards only. A holiday holds up working time and not natural time, so
-    natural time never follows working time; an `Nd@work` lasts from N to N + 1 days' working minutes.
-    """
-    second = Limit.parse(then) if then else None
-    if second is None or (first.is_working and not second.is_working):
-        return False
-    if first.counts_days and second.counts_days:
-        return first.amount <= second.amount
-    longest = (first.amount + 1) * day_minutes if first.counts_days else _minutes(first)
-    if not second.counts_days:
-        return longest <= _minutes(second)
-    shortest = second.amount * day_minutes if first.is_working else (second.amount - 1) * _DAY + day_minutes
-    return longest <= shortest
-
-
-def _minutes(limit: Limit) -> float:
-    return limit.length.total_seconds() / 60
-
-
-def _same_role(sheet: Sheet, rows: Iterable[Row]) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
-    for row in rows:
-        role, rung = row.cells.get("role"), row.cells["rung"]
-        if role and seen.setdefault(role, rung) != rung:
-            yield sheet.problem(row, "role", f"role {role} is rung {seen[role]} of this side already")
-
-
-def _parts(cell: str) -> list[str]:
-    return [part.strip() for part in cell.split(";")] if cell else []
-
-
 def _plain(row: Row) -> dict[str, Any]:
-    return dict(row.cells)
+    """The row's cells; what is empty keeps its default."""
+    return {field: cell for field, cell in row.cells.items() if cell}
 
 
 def _department(row: Row) -> dict[str, Any]:
-    return {**row.cells, "active": row.cells["active"].lower() == "true"}
+    return {**_plain(row), "active": row.cells["active"].lower() == "true"}
 
 
 def _category(row: Row) -> dict[str, Any]:
-    return {**row.cells, "lead": row.cells["lead"] or None, "assist": _parts(row.cells["assist"])}
+    return {**row.cells, "lead": row.cells["lead"] or None, "assist": parts_of(row.cells["assist"])}
 
 
-def _policy(row: Row) -> dict[str, Any]:
-    return {**row.cells, "limits": {clock: row.cells[clock] for clock in _CLOCKS if row.cells[clock]}}
+def _duty(row: Row) -> dict[str, Any]:
+    return {**_plain(row), "categories": parts_of(row.cells["categories"])}
+
+
+def _person(row: Row) -> dict[str, Any]:
+    return {**row.cells, "grid": row.cells["grid"] or None}
 
 
 def _ladder_rung(row: Row) -> dict[str, Any]:
-    delays = {urgency: row.cells[f"delay_{urgency}"] for urgency in _URGENCIES}
-    return {**row.cells, "rung": int(row.cells["rung"]), "delays": delays}
+    delays = {urgency: row.cells[f"delay_{urgency}"] for urgency in URGENCIES}
+    return {**_plain(row), "delays": delays}
+
+
+def _policies(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """One policy per pair, with what its roles' rows change."""
+    pairs: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        pairs.setdefault((row.cells["kind"], row.cells["urgency"]), []).append(row)
+    for same in pairs.values():
+        changes = {row.cells["role"]: _limits(row) for row in same}
+        limits = changes.pop("")
+        (base,) = (row for row in same if not row.cells["role"])
+        yield {**base.cells, "limits": limits, "by_role": changes}
+
+
+def _limits(row: Row) -> dict[str, str]:
+    cells = {clock: row.cells[clock] for clock in CLOCKS if row.cells[clock]}
+    return {clock: "" if cell == NO_CLOCK else cell for clock, cell in cells.items()}
 
 
 _ROWS: Mapping[Section, Callable[[Row], dict[str, Any]]] = {
     "departments": _department,
-    "streets": _plain,
-    "grids": _plain,
     "categories": _category,
-    "policies": _policy,
     "ladders": _ladder_rung,
+    "people": _person,
+    "duties": _duty,
 }

@@ -84,9 +84,9 @@ class Document:
         return [1 + passed for passed in accumulate(breaks)]
 
     def problem(self, key: str, reason: str) -> Problem:
-        """A mistake in the value of a key: `key =` in TOML, `"key":` in JSON."""
+        """A mistake in the value of a key: `key =` or `[key]` in TOML, `"key":` in JSON."""
         name = re.escape(key)
-        lines = self.lines_of(rf"^[ \t]*{name}[ \t]*=|[\"']{name}[\"'][ \t]*[=:]")
+        lines = self.lines_of(rf"^[ \t]*(?:{name}[ \t]*=|\[[ \t]*{name}[ \t]*\])|[\"']{name}[\"'][ \t]*[=:]")
         return Problem(self.file, lines[0] if lines else 0, key, reason)
 
 
@@ -128,7 +128,8 @@ def number_reason(value: object, least: int, most: int = 2**31 - 1) -> str | Non
 
 
 def read_sheet(file: str, data: bytes | None, required: Collection[str], optional: Collection[str] = ()) -> Sheet:
-    """Read a CSV file with a header. Blank lines are passed over; the order of columns is free."""
+    """Read a CSV file with a header. Blank lines are passed over; the order of columns is free; an optional column
+    that is not there reads as empty."""
     text = _decode(file, data)
     if isinstance(text, Problem):
         return Sheet(file, (), (text,), whole=False)
@@ -139,12 +140,13 @@ def read_sheet(file: str, data: bytes | None, required: Collection[str], optiona
     lost = [Problem(file, head_line, name, "this column is missing") for name in required if name not in columns]
     for name, times in Counter(columns).items():
         if times > 1:
-            lost.append(Problem(file, head_line, _shown(name), "this column is there twice"))
+            lost.append(Problem(file, head_line, shown(name), "this column is there twice"))
     if lost:
         return Sheet(file, (), tuple(lost), whole=False)
     unknown = [name for name in columns if name not in required and name not in optional]
-    extra = [Problem(file, head_line, _shown(name), "is not a known column") for name in unknown]
-    rows, refused = _rows(file, columns, records)
+    extra = [Problem(file, head_line, shown(name), "is not a known column") for name in unknown]
+    lacking = dict.fromkeys((name for name in optional if name not in columns), "")
+    rows, refused = _rows(file, columns, records, lacking)
     if not records:
         refused.append(Problem(file, head_line, "", "has a header and no rows"))
     return Sheet(file, tuple(rows), (*extra, *refused), whole=not refused)
@@ -157,14 +159,14 @@ def read_toml(file: str, data: bytes | None, required: Collection[str], optional
         return document
     missing = [Problem(file, 0, key, "is missing") for key in required if key not in document.values]
     unknown = [
-        document.problem(_shown(key), "is not a known key")
+        document.problem(shown(key), "is not a known key")
         for key in document.values
         if key not in (*required, *optional)
     ]
     return Document(file, document.values, (*missing, *unknown), document.text)
 
 
-def read_json(file: str, data: bytes) -> Document:
+def read_json(file: str, data: bytes | None) -> Document:
     """Read a JSON file that holds one object."""
     return _read_document(file, data, json.loads)
 
@@ -198,7 +200,9 @@ def _records(file: str, text: str) -> Iterator[_Record]:
         yield start, Problem(file, start, "", f"is not readable as CSV: {error}")
 
 
-def _rows(file: str, header: list[str], records: list[_Record]) -> tuple[list[Row], list[Problem]]:
+def _rows(
+    file: str, header: list[str], records: list[_Record], lacking: Mapping[str, str]
+) -> tuple[list[Row], list[Problem]]:
     rows: list[Row] = []
     problems: list[Problem] = []
     for line, record in records:
@@ -209,8 +213,9 @@ def _rows(file: str, header: list[str], records: list[_Record]) -> tuple[list[Ro
         else:
             cells = dict(zip(header, record, strict=True))
             reasons = {name: text_reason(cell, _LONGEST_CELL) for name, cell in cells.items()}
-            problems += [Problem(file, line, _shown(name), why) for name, why in reasons.items() if why]
-            rows.append(Row(line, {name: cell.strip() for name, cell in cells.items() if not reasons[name]}))
+            problems += [Problem(file, line, shown(name), why) for name, why in reasons.items() if why]
+            sound = {name: cell.strip() for name, cell in cells.items() if not reasons[name]}
+            rows.append(Row(line, {**lacking, **sound}))
     return rows, problems
 
 
@@ -222,7 +227,7 @@ def _read_document(file: str, data: bytes | None, parse: Callable[[str], Any]) -
         values = parse(text)
     # Beside their own errors the parsers let through int()'s limit on digits and the depth of recursion.
     except (ValueError, RecursionError) as error:
-        problem = Problem(file, _error_line(error), "", f"cannot be read: {_shown(str(error))}")
+        problem = Problem(file, _error_line(error), "", f"cannot be read: {shown(str(error))}")
         return Document(file, {}, (problem,))
     if not isinstance(values, dict):
         return Document(file, {}, (Problem(file, 1, "", "must hold one object"),))
@@ -236,6 +241,6 @@ def _error_line(error: Exception) -> int:
     return int(found[1]) if found else 0
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A name out of the file as a field may show it."""
     return text if 0 < len(text) <= 100 and text.isprintable() else quoted(text)
