@@ -1,19 +1,18 @@
 """dispatch's use cases as its handlers run them, with a Unit that only collects."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import orjson
 import pytest
 
 from support import paperwork
 from support.clockface import MONDAY
+from support.office import Office, blown, withdrawn
 from support.paperwork import WHISTLE, Sheet
 from whistle_dispatch import commands, domain, tables
-from whistle_dispatch.consumers import SUBSCRIPTIONS
-from whistle_shared.contracts import Event, EventData
+from whistle_shared.contracts import EventData
 from whistle_shared.contracts.dispatch import (
     CalendarPublished,
     RegistryPublished,
@@ -21,39 +20,11 @@ from whistle_shared.contracts.dispatch import (
     WhistleDispatched,
     WhistleUnrouted,
 )
-from whistle_shared.contracts.intake import WhistleBlown, WhistleFacts, WhistleWithdrawn
+from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.errors import NotFound
 from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import Registry, registry_rows
 from whistle_shared.replica import Replica, newest_whole
-
-
-class Office:
-    """dispatch at work on one whistle, without a database."""
-
-    def __init__(self, replica: Replica | None = None) -> None:
-        self.replica = replica or paperwork.replica()
-        self.cases: dict[UUID, Any] = {}
-
-    def sheet(self, now: datetime = MONDAY) -> Sheet:
-        return Sheet("dispatch", now, self.replica, self.cases)
-
-    def hears(self, event: Event[Any], now: datetime = MONDAY) -> Sheet:
-        sheet = self.sheet(now)
-        sheet.cause = event
-        SUBSCRIPTIONS[type(event.data)](sheet, event)
-        self.cases = sheet.cases
-        return sheet
-
-
-def blown(about: WhistleFacts, *departments: str) -> Event[Any]:
-    return paperwork.event(
-        WhistleBlown(whistle_id=WHISTLE, round=1, facts=about, departments=departments), about.blown_at
-    )
-
-
-def withdrawn() -> Event[Any]:
-    return paperwork.event(WhistleWithdrawn(whistle_id=WHISTLE, round=1, reason="重复上报", withdrawn_by="S01"), MONDAY)
 
 
 def only(sheet: Sheet, kind: type[EventData]) -> paperwork.Word:

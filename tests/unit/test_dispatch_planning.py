@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import paperwork
-from support.clockface import MONDAY, local
+from support.clockface import MONDAY, SHANGHAI, local
 from support.paperwork import WHISTLE
 from support.places import SAMPLE
 from whistle_dispatch import domain
@@ -21,12 +21,14 @@ from whistle_dispatch.domain.terms import Rules, task_terms
 from whistle_shared import worktime
 from whistle_shared.contracts.dispatch import ClockSpec
 from whistle_shared.contracts.intake import WhistleFacts
+from whistle_shared.contracts.vocabulary import TaskRole
 from whistle_shared.errors import IllegalTransition, Invalid
 from whistle_shared.registry import Registry, registry_rows
 
 RULES = paperwork.rules()
 AT_DISPATCH = ("ack", "arrive", "contain", "resolve")
 SIDES = {"dispatch": "district", "street_verify": "street", "evaluate": "street"}
+REVIEWS = [("suspension_review", "street"), ("suspension_review", "district")]
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -35,9 +37,11 @@ def table(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-POLICIES = {(row["kind"], row["urgency"]): row for row in table("policies.csv")}
+POLICIES = {(row["kind"], row["urgency"]): row for row in table("policies.csv") if not row["role"]}
+BY_ROLE = {(row["kind"], row["urgency"], row["role"]): row for row in table("policies.csv") if row["role"]}
 CATEGORIES = {row["code"]: row for row in table("categories.csv")}
 PAIRS: list[tuple[Any, Any]] = sorted(POLICIES)
+ROLES: tuple[TaskRole, ...] = ("lead", "assist", "co_handle", "street_joint")
 LIMITS = ("ack", "arrive", "contain", "first_meeting", "plan", "resolve", "restore", "street_verify", "evaluate")
 
 
@@ -80,6 +84,8 @@ def test_the_list_that_the_street_named_wins_over_the_routing_its_first_leads() 
         ("XF", "assist"),
     ]
     assert called(plan(paperwork.facts(category=None), ["XF"])) == [("XF", "lead")]
+    abroad = paperwork.facts().model_copy(update={"cross_district": True})
+    assert called(plan(abroad, ["XF"])) == [("XF", "lead")]
 
 
 def test_a_department_that_is_not_active_is_left_out_and_flagged_and_the_next_leads() -> None:
@@ -96,6 +102,12 @@ def test_a_department_that_is_not_active_is_left_out_and_flagged_and_the_next_le
     [
         (paperwork.facts(category=None), (), RULES, "the whistle names no sub-category"),
         (paperwork.facts(category="9999"), (), RULES, "sub-category 9999 is not in the registry"),
+        (
+            paperwork.facts().model_copy(update={"cross_district": True}),
+            (),
+            RULES,
+            "a cross-district whistle: the whistle office names the departments",
+        ),
         (paperwork.facts(), ("XYZ",), RULES, "none of the departments is active: XYZ"),
         (paperwork.facts(), ("GA",), with_inactive("GA"), "none of the departments is active: GA"),
         (
@@ -159,20 +171,74 @@ def test_the_same_task_has_the_same_id_however_often_it_is_planned() -> None:
 # -- frozen terms ---------------------------------------------------------------------------------------------
 
 
+def limits(pair: tuple[Any, Any], role: str) -> dict[str, str]:
+    """The limits of a role, read from the file: what its own row fills in differs, `-` takes the clock away."""
+    own = BY_ROLE.get((*pair, role), {})
+    filled = {name: own.get(name) or POLICIES[pair][name] for name in LIMITS}
+    return {name: limit for name, limit in filled.items() if limit not in ("", "-")}
+
+
 @pytest.mark.parametrize("start", [MONDAY, local(2026, 6, 5, 17, 20), local(2026, 9, 30, 12, 30), local(2026, 6, 7, 3)])
+@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("pair", PAIRS)
-def test_the_frozen_terms_are_the_policys_limits_on_the_calendar(pair: tuple[Any, Any], start: datetime) -> None:
+def test_the_frozen_terms_are_the_policys_limits_on_the_calendar(
+    pair: tuple[Any, Any], role: TaskRole, start: datetime
+) -> None:
     """INVARIANT: dispatch and escalation show the same instant, that of `worktime` (EVENTS.md R11)."""
-    row = POLICIES[pair]
-    specs = {spec.name: spec for spec in task_terms(*pair, start, RULES)}
-    assert list(specs) == [name for name in LIMITS if row[name]]
-    for name, spec in specs.items():
-        assert (spec.limit, spec.side, spec.warn_percent) == (row[name], SIDES.get(name, "department"), (50, 80))
+    *specs, street, district = task_terms(*pair, role, start, RULES)
+    assert {spec.name: spec.limit for spec in specs} == limits(pair, role)
+    for spec in specs:
+        assert (spec.side, spec.warn_percent) == (SIDES.get(spec.name, "department"), (50, 80))
         assert [(step.rung, step.delay) for step in spec.ladder] == rungs(spec.side, pair[1])
-        if name in AT_DISPATCH and row[name] != "per_plan@natural":
+        if spec.name in AT_DISPATCH and spec.limit != "per_plan@natural":
             assert_instants(spec, start)
         else:
             assert spec.schedule is None
+    assert [(spec.name, spec.side) for spec in (street, district)] == REVIEWS
+    assert {(spec.limit, spec.schedule) for spec in (street, district)} == {("30d@natural", None)}
+
+
+def test_the_departments_of_a_round_have_the_limits_of_their_roles() -> None:
+    planned = plan(paperwork.facts("key_work", "normal"), ["CGJ", "GA", "XF"])
+    assert set(planned.terms) == {"lead@1", "assist@1"}
+    resolve = {name: spec.limit for name, specs in planned.terms.items() for spec in specs if spec.name == "resolve"}
+    assert resolve == {"lead@1": "30d@work", "assist@1": "20d@work"}
+    assert [spec.name for spec in planned.terms["lead@1"]].count("plan") == 1
+    assert "plan" not in [spec.name for spec in planned.terms["assist@1"]]
+    assert planned.whistle_due_at == worktime.due(MONDAY, worktime.Limit.parse("30d@work"), RULES.calendar).at
+
+
+def test_a_role_with_the_leads_limits_shares_the_leads_terms() -> None:
+    planned = plan(paperwork.facts(), ["CGJ", "GA", "XF"])
+    assert (set(planned.terms), {planned.named(task) for task in planned.tasks}) == ({"lead@1"}, {"lead@1"})
+    differs = plan(paperwork.facts("key_work", "normal"), ["CGJ", "GA", "XF"])
+    assert [differs.named(task) for task in differs.tasks] == ["lead@1", "assist@1", "assist@1"]
+
+
+def test_an_emergency_knows_no_quiet_hours() -> None:
+    for pair in PAIRS:
+        quiet = {step.quiet for spec in task_terms(*pair, "lead", MONDAY, RULES) for step in spec.ladder}
+        assert quiet == ({""} if pair[0] == "emergency" else {"22:00-07:00"})
+
+
+def test_who_is_on_duty_is_named_for_the_grid_else_for_the_department_else_nobody() -> None:
+    rows = registry_rows(RULES.registry)
+    person = {"organisation": "CGJ", "role": "handler", "grid": None, "name": "赵文清", "hours": "always"}
+    people = [
+        person,
+        {**person, "grid": "S01-G001", "name": "吴桐"},
+        {**person, "role": "deputy_head", "name": "李映雪"},
+    ]
+    rules = Rules(Registry.from_rows(2, {**rows, "people": people}), RULES.calendar)
+    about = paperwork.facts()
+    (task,) = plan(about, ["CGJ"]).tasks
+    other = plan(about, ["GA"]).tasks[0]
+    named = {
+        grid: domain.called(task, "lead@1", about.model_copy(update={"grid": grid}), rules).people
+        for grid in ("S01-G001", "S01-G002", None)
+    }
+    assert named == {"S01-G001": ("吴桐",), "S01-G002": ("赵文清",), None: ("赵文清",)}
+    assert domain.called(other, "lead@1", about, rules).people == ()
 
 
 def rungs(side: str, urgency: str) -> list[tuple[int, str]]:
@@ -190,17 +256,28 @@ def assert_instants(spec: ClockSpec, start: datetime) -> None:
     assert spec.schedule.start_at == start
     assert (spec.schedule.due_at, spec.schedule.provisional) == (due.at, due.provisional)
     assert list(spec.schedule.warn_at) == worktime.points(start, limit, (50, 80), calendar)
-    assert list(spec.schedule.rung_at) == [
+    climbed = [
         worktime.due(due.at, worktime.Limit.parse(step.delay), calendar).at if step.delay else due.at
         for step in spec.ladder
+    ]
+    assert list(spec.schedule.rung_at) == [
+        in_the_morning(at) if step.quiet else at for at, step in zip(climbed, spec.ladder, strict=True)
     ]
     assert start < spec.schedule.warn_at[0] <= spec.schedule.warn_at[1] <= due.at
     assert list(spec.schedule.rung_at) == sorted(spec.schedule.rung_at)
 
 
+def in_the_morning(at: datetime) -> datetime:
+    """The pack's quiet hours are from ten in the evening to seven."""
+    there = at.astimezone(SHANGHAI)
+    if 7 <= there.hour < 22:
+        return at
+    return local(there.year, there.month, there.day, 7) + timedelta(days=there.hour >= 22)
+
+
 def test_some_instants_of_the_pack_worked_out_by_hand() -> None:
     """Monday 2026-06-01 09:00, key work, urgent: 2 working hours to acknowledge, fifteen days to resolve."""
-    specs = {spec.name: spec for spec in task_terms("key_work", "urgent", MONDAY, RULES)}
+    specs = {spec.name: spec for spec in task_terms("key_work", "urgent", "lead", MONDAY, RULES)}
     ack = specs["ack"].schedule
     assert ack is not None
     assert (ack.due_at, ack.warn_at) == (local(2026, 6, 1, 11), (local(2026, 6, 1, 10), local(2026, 6, 1, 10, 36)))
@@ -219,14 +296,14 @@ def test_some_instants_of_the_pack_worked_out_by_hand() -> None:
 def test_what_a_clock_is_like_does_not_depend_on_the_policy() -> None:
     """Source: DOMAIN.md C.3."""
     for pair in PAIRS:
-        for spec in task_terms(*pair, MONDAY, RULES):
+        for spec in task_terms(*pair, "lead", MONDAY, RULES):
             assert spec.pausable == (spec.name in ("resolve", "restore"))
             assert spec.extendable == (spec.name in ("first_meeting", "plan", "resolve", "restore"))
 
 
 def test_a_limit_per_plan_waits_for_the_plan() -> None:
     planned = plan(paperwork.facts("key_work", "long_term"))
-    (resolve,) = [spec for spec in planned.terms["standard"] if spec.name == "resolve"]
+    (resolve,) = [spec for spec in planned.terms["lead@1"] if spec.name == "resolve"]
     assert (resolve.limit, resolve.schedule, planned.whistle_due_at) == ("per_plan@natural", None, None)
 
 
@@ -251,7 +328,7 @@ def test_without_a_policy_there_is_no_clock_either() -> None:
 
 
 def test_a_limit_that_touches_a_year_without_official_data_is_provisional_and_no_exception() -> None:
-    specs = task_terms("key_work", "normal", local(2026, 12, 30, 9), RULES)
+    specs = task_terms("key_work", "normal", "lead", local(2026, 12, 30, 9), RULES)
     provisional = {spec.name: spec.schedule.provisional for spec in specs if spec.schedule}
     assert provisional == {"ack": False, "resolve": True}
 
@@ -266,7 +343,7 @@ def test_the_whistle_office_routes_a_waiting_whistle() -> None:
     later = MONDAY + timedelta(hours=2)
     planned = domain.route_by_hand(WAITING, ["GA", "CGJ"], later, RULES)
     assert called(planned) == [("GA", "lead"), ("CGJ", "assist")]
-    assert {spec.schedule.start_at for spec in planned.terms["standard"] if spec.schedule} == {later}
+    assert {spec.schedule.start_at for spec in planned.terms["lead@1"] if spec.schedule} == {later}
 
 
 @pytest.mark.parametrize(
@@ -278,8 +355,8 @@ def test_a_routing_that_cannot_be_names_what_is_wrong(departments: list[str], fi
     assert refused.value.field == field
 
 
-@pytest.mark.parametrize("state", ["dispatched", "cancelled"])
-def test_only_a_waiting_whistle_is_routed_by_hand(state: domain.planning.State) -> None:
+@pytest.mark.parametrize("state", ["dispatched", "closed", "cancelled"])
+def test_only_a_waiting_whistle_is_routed_by_hand(state: domain.State) -> None:
     settled = domain.Dispatch(WHISTLE, state, 1, paperwork.facts())
     with pytest.raises(IllegalTransition, match=state):
         domain.route_by_hand(settled, ["GA"], MONDAY, RULES)

@@ -1,9 +1,10 @@
 """The only wiring of dispatch."""
 
 import whistle_dispatch
-from whistle_dispatch import api, consumers, store
+from whistle_dispatch import api, consumers, store, timers
 from whistle_dispatch.settings import Settings
 from whistle_shared.runtime import Service, make_time
+from whistle_shared.timers import Timer
 from whistle_shared.timesource import TimeSource
 
 
@@ -16,6 +17,10 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         time or make_time(settings),
         load=lambda unit, works: store.load(service.replica, unit, works),
         handlers=consumers.SUBSCRIPTIONS,
+        admits=lambda event: consumers.admits(service.replica, event),
     )
+    umpire = timers.Umpire(service.group, service.replica)
+    timer = Timer(umpire.fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
+    service.duties["timer"] = timer.run
     service.app.include_router(api.router)
     return service

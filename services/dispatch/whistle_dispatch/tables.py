@@ -1,6 +1,7 @@
 """dispatch's tables. The registry itself stands in the mechanisms' `registry_part` and `calendar_year`."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -27,7 +29,7 @@ dispatch = Table(
     Column("flags", JSONB, nullable=False),
     Column("dispatched_at", DateTime(timezone=True)),
     Column("whistle_due_at", DateTime(timezone=True)),
-    CheckConstraint("state in ('awaiting_triage', 'dispatched', 'cancelled')", name="dispatch_state"),
+    CheckConstraint("state in ('awaiting_triage', 'dispatched', 'closed', 'cancelled')", name="dispatch_state"),
     CheckConstraint("facts is not null or state = 'cancelled'", name="dispatch_facts"),
     Index("dispatch_by_state", "state", "whistle_id"),
 )
@@ -42,7 +44,82 @@ task = Table(
     Column("role", Text, nullable=False),
     Column("presence", Text, nullable=False),
     Column("origin", Text, nullable=False),
-    CheckConstraint("role in ('lead', 'assist')", name="task_role"),
+    Column("title", Text, nullable=False),
+    Column("item_limit", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("raised_at", DateTime(timezone=True)),
+    Column("excluded", Boolean, nullable=False),
+    CheckConstraint("role in ('lead', 'assist', 'co_handle', 'street_joint')", name="task_role"),
     CheckConstraint("presence in ('none', 'online', 'meeting', 'on_site')", name="task_presence"),
     UniqueConstraint("whistle_id", "round", "department", "origin", name="task_once"),
+    Index("task_silent", "whistle_id", postgresql_where=text("raised_at is not null")),
+)
+
+# What departments ask the district for; `asked` is their event as it was heard.
+request = Table(
+    "request",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("whistle_id", Uuid, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("task_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("asked", JSONB, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decide_by", DateTime(timezone=True)),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("granted_until", DateTime(timezone=True)),
+    Column("cycle", Integer),
+    Column("resumed_at", DateTime(timezone=True)),
+    Column("score", JSONB),
+    CheckConstraint("kind in ('return', 'extension', 'suspension', 'appeal')", name="request_kind"),
+    CheckConstraint("state in ('pending', 'disputed', 'refused', 'upheld', 'lapsed')", name="request_state"),
+    CheckConstraint("decide_by is null or (kind = 'return' and state = 'pending')", name="request_decide_by"),
+    Index("request_by_whistle", "whistle_id"),
+    Index("request_on_desk", "kind", "state", "request_id"),
+    Index("request_undecided", "decide_by", postgresql_where=text("decide_by is not null")),
+)
+
+dispute = Table(
+    "dispute",
+    metadata,
+    Column("dispute_id", Uuid, primary_key=True),
+    Column("request_id", Uuid, nullable=False, unique=True),
+    Column("whistle_id", Uuid, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("upheld", Boolean),
+    Column("on_site", Boolean, nullable=False),
+    Column("precedent_id", Uuid),
+    CheckConstraint("cause in ('second_return', 'undecided', 'transfer_cap')", name="dispute_cause"),
+    CheckConstraint("state in ('open', 'decided', 'lapsed')", name="dispute_state"),
+    Index("dispute_by_whistle", "whistle_id"),
+    Index("dispute_on_desk", "state", "dispute_id"),
+)
+
+precedent = Table(
+    "precedent",
+    metadata,
+    Column("precedent_id", Uuid, primary_key=True),
+    Column("dispute_id", Uuid, nullable=False),
+    Column("whistle_id", Uuid, nullable=False),
+    Column("category", Text),
+    Column("department", Text, nullable=False),
+    Column("assist", JSONB, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("adopted_at", DateTime(timezone=True)),
+    Column("adopted_by", Text),
+    Column("adopted_version", Integer),
+    Index("precedent_by_category", "category", "decided_at"),
 )

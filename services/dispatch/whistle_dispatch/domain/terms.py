@@ -1,20 +1,22 @@
 """The terms of clocks: a policy's limits, the ladder and the calendar, frozen into ClockSpecs. Pure.
 
 INVARIANT: a clock's terms never change after the dispatch; a later policy or ladder touches only later whistles.
+INVARIANT: no transfer moves the whistle's own due time.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from whistle_shared.clockwork import schedule
-from whistle_shared.contracts.dispatch import ClockSpec
-from whistle_shared.contracts.vocabulary import ClockName, Kind, Side, Urgency
-from whistle_shared.registry import Policy, Registry
-from whistle_shared.worktime import Calendar
+from whistle_shared.clockwork import parse_limit, rungs, schedule
+from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec
+from whistle_shared.contracts.intake import WhistleFacts
+from whistle_shared.contracts.vocabulary import ClockName, Kind, Side, TaskRole, Urgency
+from whistle_shared.registry import Registry
+from whistle_shared.worktime import Calendar, add_working, due, working_minutes
 
 WARN_PERCENT = (50, 80)
+_OF_AN_ITEM = ("ack", "street_verify", "evaluate", "suspension_review")
 PER_PLAN = "per_plan@natural"
 
 
@@ -39,6 +41,7 @@ _NATURES: dict[ClockName, _Nature] = {
     "restore": _Nature(pausable=True, extendable=True),
     "street_verify": _Nature(side="street"),
     "evaluate": _Nature(side="street"),
+    "adjudication": _Nature(side="district"),
 }
 
 
@@ -51,29 +54,75 @@ class Rules:
 
 
 @lru_cache(maxsize=64)
-def task_terms(kind: Kind, urgency: Urgency, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
-    """Every clock that the policy gives a task; those that start at the dispatch with their instants (UTC).
+def task_terms(kind: Kind, urgency: Urgency, role: TaskRole, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
+    """Every clock that the policy gives a task in this role, those that start at the dispatch with their instants
+    (UTC); and the review of a suspension, the street's and the district's.
 
     Remembered, because whistles that are dispatched together start together and are often alike.
     """
-    policy = rules.registry.policy_by_pair[kind, urgency]
-    return tuple(
-        _spec(name, limit, policy, start if _NATURES[name].starts_at_dispatch else None, rules)
-        for name, limit in policy.limits.items()
+    limits = rules.registry.policy_by_pair[kind, urgency].limits_of(role)
+    clocks = tuple(
+        _spec(name, _NATURES[name], limit, kind, urgency, start if _NATURES[name].starts_at_dispatch else None, rules)
+        for name, limit in limits.items()
         if name != "dispatch"
     )
+    return clocks + _reviews(kind, urgency, rules)
 
 
-def dispatch_clock(kind: Kind, urgency: Urgency, start: datetime, rules: Rules) -> Iterable[ClockSpec]:
+def successor_terms(
+    facts: WhistleFacts, role: TaskRole, item_limit: str, start: datetime, latest: datetime | None, rules: Rules
+) -> tuple[ClockSpec, ...]:
+    """The terms of a task that takes over another's duty, or a meeting's action item with its own limit: its resolve
+    clock never runs past `latest`."""
+    terms = (
+        item_terms(facts, item_limit, start, rules)
+        if item_limit
+        else task_terms(facts.kind, facts.urgency, role, start, rules)
+    )
+    return tuple(_capped(spec, latest, rules.calendar) if spec.name == "resolve" else spec for spec in terms)
+
+
+def item_terms(facts: WhistleFacts, limit: str, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
+    """The terms of a meeting's action item: to be acknowledged, verified and scored as any task of its role, and to
+    be resolved within its own limit. Raises ValueError for what is no limit."""
+    terms = task_terms(facts.kind, facts.urgency, "co_handle", start, rules)
+    kept = tuple(spec for spec in terms if spec.name in _OF_AN_ITEM)
+    return (*kept, _spec("resolve", _NATURES["resolve"], limit, facts.kind, facts.urgency, start, rules))
+
+
+def dispatch_clock(kind: Kind, urgency: Urgency, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
     """The clock of a whistle that waits at the district whistle office, counted from when it was blown."""
-    policy = rules.registry.policy_by_pair[kind, urgency]
-    limit = policy.limits.get("dispatch")
-    return () if limit is None else (_spec("dispatch", limit, policy, start, rules),)
+    limit = rules.registry.policy_by_pair[kind, urgency].limits.get("dispatch")
+    return () if not limit else (_spec("dispatch", _NATURES["dispatch"], limit, kind, urgency, start, rules),)
 
 
-def _spec(name: ClockName, limit: str, policy: Policy, start: datetime | None, rules: Rules) -> ClockSpec:
-    nature = _NATURES[name]
-    ladder = rules.registry.ladder(nature.side, policy.urgency)
+def adjudication_clock(facts: WhistleFacts, start: datetime, rules: Rules) -> ClockSpec:
+    """The clock under which the whistle office decides a dispute."""
+    limit = rules.registry.regulation.returning.adjudication
+    return _spec("adjudication", _NATURES["adjudication"], limit, facts.kind, facts.urgency, start, rules)
+
+
+def decide_by(asked_at: datetime, rules: Rules) -> datetime:
+    """When a return that nobody has decided becomes a dispute."""
+    return due(asked_at, parse_limit(rules.registry.regulation.returning.decide_within), rules.calendar).at
+
+
+@lru_cache(maxsize=4096)
+def duty_people(department: str, grid: str | None, rules: Rules) -> tuple[str, ...]:
+    """Who handles this grid's matters at a department, by name; none: the department's duty desk."""
+    return tuple(person.name for person in rules.registry.people_on(department, "handler", grid))
+
+
+def _reviews(kind: Kind, urgency: Urgency, rules: Rules) -> tuple[ClockSpec, ...]:
+    limit = rules.registry.regulation.more_time.review
+    sides: tuple[Side, ...] = ("street", "district")
+    return tuple(_spec("suspension_review", _Nature(side), limit, kind, urgency, None, rules) for side in sides)
+
+
+def _spec(
+    name: ClockName, nature: _Nature, limit: str, kind: Kind, urgency: Urgency, start: datetime | None, rules: Rules
+) -> ClockSpec:
+    ladder = rules.registry.ladder(nature.side, urgency, emergency=kind == "emergency")
     scheduled = start is not None and limit != PER_PLAN
     return ClockSpec(
         name=name,
@@ -85,3 +134,27 @@ def _spec(name: ClockName, limit: str, policy: Policy, start: datetime | None, r
         ladder=ladder,
         schedule=schedule(start, limit, WARN_PERCENT, ladder, rules.calendar) if start and scheduled else None,
     )
+
+
+def _capped(spec: ClockSpec, latest: datetime | None, calendar: Calendar) -> ClockSpec:
+    """The clock, due at `latest` if it were due later; warnings at their share of the time that is left."""
+    planned = spec.schedule
+    if planned is None or latest is None or planned.due_at <= latest:
+        return spec
+    capped = ClockSchedule(
+        start_at=planned.start_at,
+        due_at=latest,
+        provisional=False,
+        warn_at=tuple(_share(spec.limit, planned.start_at, latest, percent, calendar) for percent in spec.warn_percent),
+        rung_at=rungs(latest, spec.ladder, calendar),
+    )
+    return spec.model_copy(update={"schedule": capped})
+
+
+def _share(limit: str, start: datetime, end: datetime, percent: int, calendar: Calendar) -> datetime:
+    """When `percent` of the time from start to end has passed, in the limit's own unit; `end` if that is over."""
+    if end <= start:
+        return end
+    if not parse_limit(limit).is_working:
+        return start + (end - start) * percent / 100
+    return add_working(start, working_minutes(start, end, calendar) * percent // 100, calendar)

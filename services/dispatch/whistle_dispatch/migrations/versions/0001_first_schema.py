@@ -82,10 +82,72 @@ CREATE TABLE dispatch (
     dispatched_at TIMESTAMP WITH TIME ZONE,
     whistle_due_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (whistle_id),
-    CONSTRAINT dispatch_state CHECK (state in ('awaiting_triage', 'dispatched', 'cancelled')),
+    CONSTRAINT dispatch_state CHECK (state in ('awaiting_triage', 'dispatched', 'closed', 'cancelled')),
     CONSTRAINT dispatch_facts CHECK (facts is not null or state = 'cancelled')
 );
 CREATE INDEX dispatch_by_state ON dispatch (state, whistle_id);
+CREATE TABLE dispute (
+    dispute_id UUID NOT NULL,
+    request_id UUID NOT NULL,
+    whistle_id UUID NOT NULL,
+    cause TEXT NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE,
+    decided_by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    upheld BOOLEAN,
+    on_site BOOLEAN NOT NULL,
+    precedent_id UUID,
+    PRIMARY KEY (dispute_id),
+    CONSTRAINT dispute_cause CHECK (cause in ('second_return', 'undecided', 'transfer_cap')),
+    CONSTRAINT dispute_state CHECK (state in ('open', 'decided', 'lapsed')),
+    UNIQUE (request_id)
+);
+CREATE INDEX dispute_by_whistle ON dispute (whistle_id);
+CREATE INDEX dispute_on_desk ON dispute (state, dispute_id);
+CREATE TABLE precedent (
+    precedent_id UUID NOT NULL,
+    dispute_id UUID NOT NULL,
+    whistle_id UUID NOT NULL,
+    category TEXT,
+    department TEXT NOT NULL,
+    assist JSONB NOT NULL,
+    rule TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    decided_by TEXT NOT NULL,
+    adopted_at TIMESTAMP WITH TIME ZONE,
+    adopted_by TEXT,
+    adopted_version INTEGER,
+    PRIMARY KEY (precedent_id)
+);
+CREATE INDEX precedent_by_category ON precedent (category, decided_at);
+CREATE TABLE request (
+    request_id UUID NOT NULL,
+    whistle_id UUID NOT NULL,
+    round INTEGER NOT NULL,
+    task_id UUID NOT NULL,
+    kind TEXT NOT NULL,
+    asked JSONB NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    decide_by TIMESTAMP WITH TIME ZONE,
+    decided_at TIMESTAMP WITH TIME ZONE,
+    decided_by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    granted_until TIMESTAMP WITH TIME ZONE,
+    cycle INTEGER,
+    resumed_at TIMESTAMP WITH TIME ZONE,
+    score JSONB,
+    PRIMARY KEY (request_id),
+    CONSTRAINT request_kind CHECK (kind in ('return', 'extension', 'suspension', 'appeal')),
+    CONSTRAINT request_state CHECK (state in ('pending', 'disputed', 'refused', 'upheld', 'lapsed')),
+    CONSTRAINT request_decide_by CHECK (decide_by is null or (kind = 'return' and state = 'pending'))
+);
+CREATE INDEX request_by_whistle ON request (whistle_id);
+CREATE INDEX request_on_desk ON request (kind, state, request_id);
+CREATE INDEX request_undecided ON request (decide_by) WHERE decide_by is not null;
 CREATE TABLE task (
     task_id UUID NOT NULL,
     whistle_id UUID NOT NULL,
@@ -94,11 +156,18 @@ CREATE TABLE task (
     role TEXT NOT NULL,
     presence TEXT NOT NULL,
     origin TEXT NOT NULL,
+    title TEXT NOT NULL,
+    item_limit TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    raised_at TIMESTAMP WITH TIME ZONE,
+    excluded BOOLEAN NOT NULL,
     PRIMARY KEY (task_id),
-    CONSTRAINT task_role CHECK (role in ('lead', 'assist')),
+    CONSTRAINT task_role CHECK (role in ('lead', 'assist', 'co_handle', 'street_joint')),
     CONSTRAINT task_presence CHECK (presence in ('none', 'online', 'meeting', 'on_site')),
     CONSTRAINT task_once UNIQUE (whistle_id, round, department, origin)
 );
+CREATE INDEX task_silent ON task (whistle_id) WHERE raised_at is not null;
 """
 
 

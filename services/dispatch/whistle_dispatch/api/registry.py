@@ -1,0 +1,151 @@
+"""The registry to read: departments, streets, grids, categories, policies, ladders, people, duties, regulation."""
+
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from whistle_dispatch import store
+from whistle_shared.contracts.vocabulary import Code
+from whistle_shared.errors import Invalid
+from whistle_shared.registry import (
+    Category,
+    Department,
+    Duty,
+    DutyPerson,
+    Grid,
+    LadderRung,
+    Policy,
+    Regulation,
+    Street,
+)
+from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.web import PROBLEMS, StrictRoute
+
+router = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=PROBLEMS)
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class DepartmentPage(BaseModel):
+    items: list[Department]
+    next_cursor: str | None
+
+
+class StreetPage(BaseModel):
+    items: list[Street]
+    next_cursor: str | None
+
+
+class GridPage(BaseModel):
+    items: list[Grid]
+    next_cursor: str | None
+
+
+class CategoryPage(BaseModel):
+    items: list[Category]
+    next_cursor: str | None
+
+
+class PolicyPage(BaseModel):
+    items: list[Policy]
+    next_cursor: str | None
+
+
+class LadderPage(BaseModel):
+    items: list[LadderRung]
+    next_cursor: str | None
+
+
+class PeoplePage(BaseModel):
+    items: list[DutyPerson]
+    next_cursor: str | None
+
+
+class DutyPage(BaseModel):
+    items: list[Duty]
+    next_cursor: str | None
+
+
+RowCursor = Annotated[str | None, Query(max_length=12, description="`next_cursor` of the page before")]
+RowLimit = Annotated[int, Query(ge=1, le=1000, description="How many rows at most")]
+
+
+def _page(rows: Sequence[Row], cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
+    """A slice of one registry version's rows; the cursor is a position."""
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
+        raise Invalid("cursor", "is not a cursor of this list")
+    start = int(cursor or 0)
+    end = start + limit
+    return list(rows[start:end]), str(end) if end < len(rows) else None
+
+
+@router.get("/departments", tags=["registry"], summary="Departments")
+async def departments(
+    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+) -> DepartmentPage:
+    items, following = _page(store.registry(service.replica).departments, cursor, limit)
+    return DepartmentPage(items=items, next_cursor=following)
+
+
+@router.get("/streets", tags=["registry"], summary="Streets")
+async def streets(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> StreetPage:
+    items, following = _page(store.registry(service.replica).streets, cursor, limit)
+    return StreetPage(items=items, next_cursor=following)
+
+
+@router.get("/grids", tags=["registry"], summary="Grids, of one street or of all")
+async def grids(
+    caller: CurrentCaller,
+    service: Here,
+    street: Annotated[Code | None, Query(description="Only this street's grids")] = None,
+    cursor: RowCursor = None,
+    limit: RowLimit = 200,
+) -> GridPage:
+    rows = [row for row in store.registry(service.replica).grids if street in (None, row.street)]
+    items, following = _page(rows, cursor, limit)
+    return GridPage(items=items, next_cursor=following)
+
+
+@router.get("/categories", tags=["registry"], summary="Sub-categories with their routing")
+async def categories(
+    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+) -> CategoryPage:
+    items, following = _page(store.registry(service.replica).categories, cursor, limit)
+    return CategoryPage(items=items, next_cursor=following)
+
+
+@router.get("/policies", tags=["registry"], summary="Limits by kind and urgency")
+async def policies(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> PolicyPage:
+    items, following = _page(store.registry(service.replica).policies, cursor, limit)
+    return PolicyPage(items=items, next_cursor=following)
+
+
+@router.get("/ladders", tags=["registry"], summary="The rungs of the three ladders")
+async def ladders(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> LadderPage:
+    items, following = _page(store.registry(service.replica).ladders, cursor, limit)
+    return LadderPage(items=items, next_cursor=following)
+
+
+@router.get("/people", tags=["registry"], summary="Who is on duty, of one organisation or of all")
+async def people(
+    caller: CurrentCaller,
+    service: Here,
+    organisation: Annotated[Code | None, Query(description="Only this department's or street's, or `district`")] = None,
+    cursor: RowCursor = None,
+    limit: RowLimit = 200,
+) -> PeoplePage:
+    rows = [row for row in store.registry(service.replica).people if organisation in (None, row.organisation)]
+    items, following = _page(rows, cursor, limit)
+    return PeoplePage(items=items, next_cursor=following)
+
+
+@router.get("/duties", tags=["registry"], summary="The duty list")
+async def duties(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> DutyPage:
+    items, following = _page(store.registry(service.replica).duties, cursor, limit)
+    return DutyPage(items=items, next_cursor=following)
+
+
+@router.get("/regulation", tags=["registry"], summary="The settings of the mechanism")
+async def regulation(caller: CurrentCaller, service: Here) -> Regulation:
+    return store.registry(service.replica).regulation

@@ -1,0 +1,137 @@
+"""More time: second extensions and long suspensions on the desk."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from whistle_dispatch import commands, domain, queries
+from whistle_dispatch.api.views import Decision, DispatchView, MoreTimeView, carry_out, dispatch_view, more_time_view
+from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, StrictRoute, after, next_cursor
+
+router = APIRouter(prefix="/api/v1", tags=["requests"], route_class=StrictRoute, responses=PROBLEMS)
+
+
+def _written(value: object) -> object:
+    """A number would be read as seconds since 1970."""
+    if isinstance(value, str):
+        return value
+    raise ValueError("must be an instant in ISO 8601 with its offset")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies beyond the calendar") from None
+
+
+When = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written),
+    AfterValidator(_in_utc),
+    Field(strict=False, examples=["2026-11-30T09:30:00Z"]),
+]
+
+
+class RequestPage(BaseModel):
+    items: list[MoreTimeView]
+    next_cursor: str | None
+
+
+class DecideRequest(Decision):
+    """An extension is granted until `due_at`, a suspension until `until`; without it, as asked for. `review`: a granted
+    suspension was looked at again and goes on."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"granted": True, "due_at": "2026-11-30T09:30:00Z", "reason": "材料采购需时，准予延期"}]
+        }
+    )
+
+    granted: bool
+    due_at: When | None = None
+    until: When | None = None
+    review: bool = False
+
+
+class Resume(Decision):
+    """The district ends a suspension that it granted."""
+
+
+@router.get("/requests", summary="Requests for more time, newest first; `pending` is the desk")
+async def list_requests(
+    caller: CurrentCaller,
+    service: Here,
+    status: Annotated[domain.RequestState | None, Query(description="Only requests in this state")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> RequestPage:
+    caller.needs("district", "operations")
+    found = await queries.requests(
+        service.engine, ("extension", "suspension"), state=status, after=after(cursor), limit=limit
+    )
+    return RequestPage(
+        items=[more_time_view(known) for known in found],
+        next_cursor=next_cursor([known.asked.request_id for known in found], limit),
+    )
+
+
+@router.post("/requests/{request_id}/decision", response_model=MoreTimeView, summary="Decide a request for more time")
+async def decide_request(
+    request_id: UUID,
+    body: DecideRequest,
+    caller: CurrentCaller,
+    service: Here,
+    request: Request,
+    key: OptionalIdempotencyKey = None,
+) -> Response:
+    """Once; a suspension that runs on may be kept at every review."""
+    caller.needs("district")
+    whistle_id = await queries.whistle_of_request(service.engine, request_id)
+    return await carry_out(
+        lambda unit: more_time_view(
+            commands.decide_request(
+                unit,
+                whistle_id,
+                request_id,
+                body.granted,
+                body.due_at,
+                body.until,
+                body.reason,
+                caller.name,
+                review=body.review,
+            )
+        ),
+        f"decision {request_id} {body.model_dump_json()}",
+        caller,
+        service,
+        request,
+        key,
+        whistle=whistle_id,
+    )
+
+
+@router.post("/tasks/{task_id}/resumption", response_model=DispatchView, summary="End a suspension")
+async def resume(
+    task_id: UUID,
+    body: Resume,
+    caller: CurrentCaller,
+    service: Here,
+    request: Request,
+    key: OptionalIdempotencyKey = None,
+) -> Response:
+    caller.needs("district")
+    whistle_id = await queries.whistle_of_task(service.engine, task_id)
+    return await carry_out(
+        lambda unit: dispatch_view(commands.resume_task(unit, whistle_id, task_id, body.reason, caller.name)),
+        f"resumption {task_id} {body.model_dump_json()}",
+        caller,
+        service,
+        request,
+        key,
+        whistle=whistle_id,
+    )
