@@ -1,6 +1,6 @@
-"""A department's task: its state machine, and what it makes of what escalation says in whatever order."""
+"""A department's task: its states and open steps, and what it makes of what escalation says in whatever order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -11,9 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from whistle_department import commands, domain, store
+from whistle_department import commands, domain, store, tables
 from whistle_shared.contracts.vocabulary import ClockName, Presence
 from whistle_shared.db import Unit
 from whistle_shared.errors import IllegalTransition, NotFound
@@ -22,164 +21,207 @@ from whistle_shared.observability import new_trace
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DUE = MONDAY + timedelta(minutes=30)
 LATER = MONDAY + timedelta(hours=2)
-PRESENCES: tuple[Presence, ...] = get_args(Presence)
-STATES: tuple[domain.State, ...] = get_args(domain.State)
 STEPS: tuple[domain.Step, ...] = get_args(domain.Step)
+REQUEST, SECOND = uuid4(), uuid4()
+TERMS = (
+    domain.Term("ack", "30m@natural", MONDAY, DUE),
+    domain.Term("arrive", "2h@natural", MONDAY, LATER, provisional=True),
+    domain.Term("plan", "1d@work", extendable=True),
+)
+RESOLVE = domain.Term("resolve", "8h@natural", MONDAY, LATER + timedelta(hours=6), pausable=True, extendable=True)
 
 
 def a_task(presence: Presence = "on_site", **more: Any) -> domain.Task:
     return domain.Task(
-        task_id=uuid4(),
+        task_id=more.pop("task_id", None) or uuid4(),
         whistle_id=more.pop("whistle_id", UUID(int=1)),
         round=1,
         department=more.pop("department", "CGJ"),
-        role="lead",
+        called_as=more.pop("called_as", "lead"),
         presence=presence,
         origin="routed",
         dispatched_at=MONDAY,
+        return_until=more.pop("return_until", LATER),
+        terms=more.pop("terms", (RESOLVE,)),
         **more,
     )
 
 
-def take(step: domain.Step, task: domain.Task, now: datetime, person: str = "王建国") -> domain.Task:
-    match step:
-        case "acknowledgement":
-            return domain.acknowledge(task, person, "CGJ", now)
-        case "arrival":
-            return domain.arrive(task, now)
-        case "progress":
-            return domain.log_progress(task, now)
-        case "submission":
-            return domain.submit(task, now)
+DETAILS: Mapping[str, dict[str, Any]] = {
+    "submission": {"attempt": 1},
+    "resubmission": {"attempt": 2},
+    "contain": {"milestone": "contain", "plan": []},
+    "return": {"request_id": str(REQUEST)},
+    "suspension": {"request_id": str(SECOND), "number": 1},
+    "appeal": {"request_id": str(uuid4())},
+    "verification": {"attempt": 1},
+    "second verification": {"attempt": 2},
+    "rework": {"attempt": 1, "reasons": "渗漏未止"},
+    "evaluation": {
+        "revision": 1,
+        "score": {"total": 90},
+        "basis": "现场核查",
+        "by_default": False,
+        "appeal_until": LATER.isoformat(),
+    },
+    "dispute": {"request_id": str(REQUEST)},
+    "refused": {"request_id": str(REQUEST), "kind": "return", "granted": False, "reason": "属本单位职责"},
+    "upheld": {"request_id": str(REQUEST), "kind": "return", "granted": True, "reason": "改派", "round": 1},
+    "suspended": {"request_id": str(SECOND), "kind": "suspension", "granted": True, "reason": "同意", "cycle": 1},
+    "cancellation": {"round": 1, "departments": ["CGJ"], "reason": "撤哨"},
+    "closing": {"round": 1},
+}
+NAMES: Mapping[str, domain.EntryStep] = {
+    "contain": "milestones",
+    "resubmission": "submission",
+    "second verification": "verification",
+    "refused": "decision",
+    "upheld": "decision",
+    "suspended": "decision",
+}
 
 
-def after(*steps: domain.Step | str, presence: Presence = "on_site") -> domain.Task:
-    """A task with these steps taken, a minute each; `cancelled` cancels it."""
-    task = a_task(presence)
-    for minute, step in enumerate(steps, 1):
-        now = MONDAY + timedelta(minutes=minute)
-        task = domain.cancel(task, "撤哨", now) if step == "cancelled" else take(step, task, now)  # type: ignore[arg-type]
+def line(task: domain.Task, word: str, minute: int = 1) -> domain.Entry:
+    """A line of the log, a minute after the one before."""
+    step: Any = NAMES.get(word, word)
+    detail = dict(DETAILS.get(word, {}))
+    if word == "upheld":
+        detail["ended"] = [str(task.task_id)]
+    task_id = None if step in ("cancellation", "closing") else task.task_id
+    at = MONDAY + timedelta(minutes=minute)
+    return domain.Entry(uuid4(), step, at, task_id, minute, "CGJ", "王建国", detail)
+
+
+def after(*words: str, presence: Presence = "on_site", **more: Any) -> domain.Task:
+    """A task to which this happened, a minute each."""
+    task = a_task(presence, **more)
+    for minute, word in enumerate(words, 1):
+        task = domain.apply(task, line(task, word, minute))
     return task
 
 
-PATHS: list[tuple[Presence, tuple[str, ...], domain.State, tuple[domain.Step, ...]]] = [
-    ("on_site", (), "dispatched", ("acknowledgement",)),
-    ("on_site", ("acknowledgement",), "acknowledged", ("arrival",)),
-    ("online", ("acknowledgement",), "acknowledged", ("arrival",)),
-    ("meeting", ("acknowledgement",), "acknowledged", ("arrival",)),
-    ("none", ("acknowledgement",), "acknowledged", ("arrival", "progress", "submission")),
-    ("on_site", ("acknowledgement", "arrival"), "arrived", ("progress", "submission")),
-    ("none", ("acknowledgement", "arrival"), "arrived", ("progress", "submission")),
-    ("none", ("acknowledgement", "progress"), "working", ("arrival", "progress", "submission")),
-    ("none", ("acknowledgement", "progress", "arrival"), "working", ("progress", "submission")),
-    ("on_site", ("acknowledgement", "arrival", "progress"), "working", ("progress", "submission")),
-    ("on_site", ("acknowledgement", "arrival", "submission"), "submitted", ()),
+WORK = ("progress", "milestones", "submission", "extension", "suspension")
+THERE = ("acknowledgement", "arrival")
+DONE = (*THERE, "submission")
+ASKING = ("arrival", "milestones", "extension", "suspension")
+PATHS: list[tuple[Presence, tuple[str, ...], domain.State, tuple[str, ...]]] = [
+    ("on_site", (), "dispatched", ("acknowledgement", "return")),
+    ("on_site", ("acknowledgement",), "acknowledged", (*ASKING, "return")),
+    ("none", ("acknowledgement",), "acknowledged", ("arrival", *WORK, "return")),
+    ("on_site", THERE, "arrived", ("departure", *WORK)),
+    ("online", THERE, "arrived", ("departure", *WORK)),
+    ("on_site", (*THERE, "departure"), "arrived", ("arrival", *WORK)),
+    ("none", ("acknowledgement", "progress"), "working", ("arrival", *WORK)),
+    ("on_site", (*THERE, "progress"), "working", ("departure", *WORK)),
+    ("on_site", DONE, "submitted", ("departure",)),
     ("none", ("acknowledgement", "submission"), "submitted", ()),
-    ("on_site", ("cancelled",), "cancelled", ()),
-    ("on_site", ("acknowledgement", "arrival", "cancelled"), "cancelled", ()),
-    ("on_site", ("acknowledgement", "arrival", "submission", "cancelled"), "cancelled", ()),
+    ("on_site", ("return",), "return_requested", ("acknowledgement",)),
+    ("on_site", ("acknowledgement", "return"), "return_requested", ("arrival", "milestones")),
+    ("on_site", ("acknowledgement", "return", "arrival"), "return_requested", ("departure", "progress", "milestones")),
+    ("on_site", ("return", "dispute"), "disputed", ("acknowledgement",)),
+    ("on_site", ("dispute", "return"), "disputed", ("acknowledgement",)),
+    ("on_site", ("return", "refused"), "dispatched", ("acknowledgement",)),
+    ("on_site", ("return", "dispute", "refused", "acknowledgement"), "acknowledged", ASKING),
+    ("on_site", ("return", "upheld"), "reassigned", ()),
+    ("on_site", ("upheld", "cancellation"), "reassigned", ()),
+    ("on_site", ("acknowledgement", "suspension"), "acknowledged", ("arrival", "milestones", "extension", "return")),
+    ("on_site", ("acknowledgement", "suspension", "suspended"), "suspended", ("arrival", "resumption")),
+    ("on_site", (*THERE, "suspension", "suspended"), "suspended", ("departure", "resumption")),
+    ("on_site", (*THERE, "suspension", "suspended", "resumption"), "arrived", ("departure", *WORK)),
+    ("on_site", (*DONE, "rework"), "rework", ("departure", *WORK)),
+    ("on_site", (*DONE, "rework", "progress", "departure"), "rework", ("arrival", *WORK)),
+    ("on_site", (*DONE, "rework", "resubmission"), "submitted", ("departure",)),
+    ("on_site", (*DONE, "verification"), "accepted", ("departure",)),
+    ("on_site", (*DONE, "verification", "rework"), "rework", ("departure", *WORK)),
+    ("on_site", (*DONE, "verification", "evaluation"), "evaluated", ("appeal",)),
+    ("on_site", (*DONE, "evaluation", "verification"), "accepted", ("departure",)),
+    ("on_site", (*DONE, "verification", "evaluation", "rework", "resubmission"), "submitted", ("departure",)),
+    (
+        "on_site",
+        (*DONE, "verification", "evaluation", "rework", "resubmission", "second verification"),
+        "accepted",
+        ("departure",),
+    ),
+    ("on_site", (*DONE, "verification", "evaluation", "appeal"), "evaluated", ()),
+    ("on_site", (*DONE, "verification", "evaluation", "closing"), "closed", ("appeal",)),
+    ("on_site", ("cancellation",), "cancelled", ()),
+    ("on_site", (*DONE, "cancellation"), "cancelled", ()),
 ]
 
 
-@pytest.mark.parametrize(("presence", "steps", "state", "legal"), PATHS)
-def test_steps_lead_to_states(
-    presence: Presence, steps: tuple[str, ...], state: domain.State, legal: tuple[domain.Step, ...]
+@pytest.mark.parametrize(("presence", "words", "state", "legal"), PATHS)
+def test_what_happens_leads_to_states(
+    presence: Presence, words: tuple[str, ...], state: domain.State, legal: tuple[str, ...]
 ) -> None:
-    task = after(*steps, presence=presence)
-    assert (task.state, domain.legal_steps(task)) == (state, legal)
+    task = after(*words, presence=presence)
+    assert (task.state, domain.legal_steps(task, DUE)) == (state, legal)
 
 
-@pytest.mark.parametrize(("presence", "steps", "state", "legal"), PATHS)
+@pytest.mark.parametrize(("presence", "words", "state", "legal"), PATHS)
 def test_an_illegal_step_names_the_state_and_the_legal_ones(
-    presence: Presence, steps: tuple[str, ...], state: domain.State, legal: tuple[domain.Step, ...]
+    presence: Presence, words: tuple[str, ...], state: domain.State, legal: tuple[str, ...]
 ) -> None:
-    task = after(*steps, presence=presence)
-    repeated = {"acknowledgement", "arrival"} & set(steps) if state != "cancelled" else set()
-    for step in set(STEPS) - set(legal) - repeated:
+    task = after(*words, presence=presence)
+    open_now = domain.legal_steps(task, DUE)
+    for step in set(STEPS) - set(open_now):
         with pytest.raises(IllegalTransition) as refused:
-            take(step, task, LATER)
-        assert (refused.value.step, refused.value.state, refused.value.legal) == (step, state, legal)
+            domain.require(task, step, DUE)
+        assert (refused.value.step, refused.value.state, refused.value.legal) == (step, state, open_now)
 
 
-def test_a_repeated_acknowledgement_or_arrival_changes_nothing() -> None:
-    done = after("acknowledgement", "arrival", "progress", "submission")
-    assert take("acknowledgement", done, LATER, person="李红") is done
-    assert take("arrival", done, LATER) is done
-    assert done.acknowledged_at == MONDAY + timedelta(minutes=1)
-    assert done.person == "王建国"
+def test_every_state_is_reached_by_some_path() -> None:
+    assert {state for _, _, state, _ in PATHS} == set(get_args(domain.State))
 
 
-def test_a_second_submission_is_refused() -> None:
-    with pytest.raises(IllegalTransition, match="'submission' is not possible in state 'submitted'; possible: none"):
-        take("submission", after("acknowledgement", "arrival", "submission"), LATER)
+def test_a_return_and_an_appeal_have_their_windows() -> None:
+    task = after("acknowledgement")
+    assert "return" in domain.legal_steps(task, LATER)
+    assert "return" not in domain.legal_steps(task, LATER + timedelta(seconds=1))
+    assert "return" not in domain.legal_steps(replace(task, return_until=None), DUE)
+    scored = after(*DONE, "verification", "evaluation")
+    assert domain.legal_steps(scored, LATER) == ("appeal",)
+    assert domain.legal_steps(scored, LATER + timedelta(seconds=1)) == ()
+
+
+def test_a_repeated_acknowledgement_or_arrival_is_recognised_and_first_stamps_are_kept() -> None:
+    done = after(*THERE, "progress", "submission")
+    assert domain.repeated(done, "acknowledgement", LATER)
+    assert domain.repeated(done, "arrival", LATER)
+    assert not domain.repeated(after("acknowledgement"), "arrival", LATER)
+    assert not domain.repeated(after(*THERE, "departure"), "arrival", LATER)
+    assert not domain.repeated(after("acknowledgement", "cancellation"), "acknowledgement", LATER)
+    back = domain.apply(after(*THERE, "departure"), line(done, "arrival", 9)).arrived_at
+    assert back == done.arrived_at == MONDAY + timedelta(minutes=2)
 
 
 def test_cancelling_twice_keeps_the_first_reason() -> None:
-    once = after("acknowledgement", "cancelled")
-    assert domain.cancel(once, "again", LATER) is once
+    once = after("acknowledgement", "cancellation")
+    again = replace(line(once, "cancellation", 9), detail={**DETAILS["cancellation"], "reason": "again"})
+    assert domain.apply(once, again) == once
     assert once.cancel_reason == "撤哨"
 
 
-class TaskLife(RuleBasedStateMachine):
-    """INVARIANT: no sequence of steps reaches an undefined state, and first stamps are kept."""
-
-    @initialize(presence=st.sampled_from(PRESENCES))
-    def called(self, presence: Presence) -> None:
-        self.task = a_task(presence)
-        self.now = MONDAY
-        self.stamps: dict[str, datetime] = {}
-        self.taken: list[str] = []
-
-    @rule(step=st.sampled_from(STEPS), minutes=st.integers(0, 500))
-    def step(self, step: domain.Step, minutes: int) -> None:
-        self.now += timedelta(minutes=minutes)
-        before, legal = self.task, domain.legal_steps(self.task)
-        natural = step in ("acknowledgement", "arrival") and step in self.taken and "cancelled" not in self.taken
-        if step in legal or natural:
-            self.task = take(step, before, self.now)
-            assert (self.task is before) == natural
-            self.taken.append(step)
-            return
-        with pytest.raises(IllegalTransition) as refused:
-            take(step, before, self.now)
-        assert (refused.value.state, refused.value.legal) == (before.state, legal)
-
-    @rule(minutes=st.integers(0, 500))
-    def cancelled(self, minutes: int) -> None:
-        self.now += timedelta(minutes=minutes)
-        self.task = domain.cancel(self.task, "撤哨", self.now)
-        self.taken.append("cancelled")
-
-    @invariant()
-    def state_is_the_one_the_steps_say(self) -> None:
-        ranks = (
-            ("cancelled", "cancelled"),
-            ("submission", "submitted"),
-            ("progress", "working"),
-            ("arrival", "arrived"),
-            ("acknowledgement", "acknowledged"),
-        )
-        expected = next((state for step, state in ranks if step in self.taken), "dispatched")
-        assert self.task.state == expected
-        assert self.task.state in STATES
-        assert set(domain.legal_steps(self.task)) <= set(STEPS)
-
-    @invariant()
-    def nothing_is_skipped_that_must_be_done(self) -> None:
-        if self.task.state not in ("dispatched", "cancelled"):
-            assert self.task.acknowledged_at
-        if self.task.submitted_at and self.task.presence != "none":
-            assert self.task.arrived_at
-
-    @invariant()
-    def first_stamps_are_kept(self) -> None:
-        for name in ("acknowledged_at", "arrived_at", "submitted_at", "cancelled_at"):
-            stamp = getattr(self.task, name)
-            if name in self.stamps or stamp is not None:
-                assert self.stamps.setdefault(name, stamp) == stamp
+def test_a_cancellation_or_closing_of_another_round_or_department_is_none_of_its_business() -> None:
+    task = a_task()
+    for detail in (
+        {"round": 2, "departments": ["CGJ"], "reason": ""},
+        {"round": 1, "departments": ["GA"], "reason": ""},
+    ):
+        other = replace(line(task, "cancellation"), detail=detail)
+        assert domain.apply(task, other) == task
+        assert not domain.concerns(task, other)
+    assert domain.concerns(task, line(task, "cancellation"))
+    assert domain.apply(replace(task, round=2), line(task, "closing")).closed_at is None
 
 
-TestTaskLife = TaskLife.TestCase
+def test_the_lead_is_who_was_named_last() -> None:
+    task = a_task(called_as="assist")
+    leads = domain.Entry(uuid4(), "handover", DUE, task.task_id, 5, detail={"previous_task_id": str(uuid4())})
+    loses = domain.Entry(uuid4(), "handover", DUE, uuid4(), 7, detail={"previous_task_id": str(task.task_id)})
+    assert domain.told(task, [leads]).role == "lead"
+    assert domain.told(task, [leads, loses]).role == domain.told(task, [loses, leads]).role == "assist"
+    assert domain.told(replace(task, called_as="lead"), [loses]).role == "assist"
+    assert domain.told(replace(task, called_as="co_handle"), [loses]).role == "co_handle"
 
 
 # -- what escalation says ---------------------------------------------------------------------------------------
@@ -221,13 +263,6 @@ def test_a_breach_of_an_earlier_due_time_falls_with_it() -> None:
     assert domain.told_breach(domain.told_due(domain.Clock("resolve"), LATER, 5), DUE, DUE, 4).breached_at is None
 
 
-TERMS = (
-    domain.Term("ack", "30m@natural", DUE),
-    domain.Term("arrive", "2h@natural", LATER, provisional=True),
-    domain.Term("plan", "1d@work"),
-)
-
-
 def test_the_clocks_seen_are_the_terms_overlaid_with_what_was_told() -> None:
     told: dict[ClockName, domain.Clock] = {
         "ack": domain.told_status(domain.Clock("ack"), "met", 2),
@@ -242,24 +277,31 @@ def test_the_clocks_seen_are_the_terms_overlaid_with_what_was_told() -> None:
     assert [clock.status for clock in domain.clocks_of(a_task(terms=TERMS), {})] == ["running", "running", None]
 
 
-def test_a_cancelled_task_has_no_running_clock_and_no_banner() -> None:
-    cancelled = domain.cancel(a_task(terms=TERMS), "撤哨", MONDAY)
-    clocks = domain.clocks_of(cancelled, {"ack": domain.told_status(domain.Clock("ack"), "met", 1)})
-    assert [clock.status for clock in clocks] == ["met", "cancelled", None]
-    assert domain.banner(cancelled, clocks, [rung(1)]) is None
-    assert domain.next_due(cancelled, {}) is None
+def test_an_ended_task_has_no_running_clock_and_no_banner() -> None:
+    for word, status in (("cancellation", "cancelled"), ("upheld", "voided")):
+        ended = after(word, terms=TERMS)
+        clocks = domain.clocks_of(ended, {"ack": domain.told_status(domain.Clock("ack"), "met", 1)})
+        assert [clock.status for clock in clocks] == ["met", status, None]
+        assert domain.banner(ended, clocks, [rung(1)]) is None
+        assert domain.next_due(ended, {}) is None
 
 
 def test_next_due_is_what_the_department_has_not_answered_yet() -> None:
-    task = a_task(terms=(*TERMS, domain.Term("resolve", "1d@work", LATER + timedelta(hours=6))))
-    assert domain.next_due(task, {}) == DUE
-    taken = domain.acknowledge(task, "王建国", "CGJ", MONDAY)
-    assert domain.next_due(taken, {}) == LATER
-    there = domain.arrive(taken, MONDAY)
-    assert domain.next_due(there, {}) == LATER + timedelta(hours=6)
-    paused = domain.told_status(domain.Clock("resolve"), "paused", 3)
-    assert domain.next_due(there, {"resolve": paused}) is None
-    assert domain.next_due(domain.submit(there, MONDAY), {}) is None
+    def due(*words: str, **told: domain.Clock) -> datetime | None:
+        return domain.next_due(after(*words, terms=(*TERMS, RESOLVE)), told)  # type: ignore[arg-type]
+
+    assert due() == DUE
+    assert due("acknowledgement") == LATER
+    assert due(*THERE) == RESOLVE.due_at
+    assert due(*THERE, resolve=domain.told_status(domain.Clock("resolve"), "paused", 3)) is None
+    assert due(*THERE, "suspension", "suspended") is None
+    assert due(*DONE) is None
+    restoring = domain.told_due(domain.told_status(domain.Clock("restore"), "running", 4), LATER, 4)
+    verifying = domain.told_due(domain.told_status(domain.Clock("street_verify"), "running", 4), DUE, 4)
+    assert due(*DONE, restore=restoring, street_verify=verifying) == LATER  # the other is the street's
+    assert due(*DONE, "verification", restore=restoring) is None
+    again = domain.told_due(domain.told_status(domain.Clock("resolve"), "running", 5), LATER, 5)
+    assert due(*DONE, "rework", resolve=again) == LATER
 
 
 def rung(number: int, **more: Any) -> domain.Escalation:
@@ -293,7 +335,7 @@ def a_unit(*tasks: domain.Task) -> Unit:
     """A transaction that is never written, with these tasks loaded."""
     unit = Unit(AsyncMock(), "department.hosted", MONDAY, timedelta(0))
     unit.trace = new_trace()
-    unit.cases = {UUID(int=1): store.Case(has_facts=True, tasks={task.task_id: task for task in tasks})}
+    unit.cases = {UUID(int=1): store.Case(rounds={1}, tasks={task.task_id: task for task in tasks})}
     return unit
 
 
@@ -302,15 +344,16 @@ def test_one_departments_acknowledgement_touches_only_its_own_task() -> None:
     mine, other, third = a_task(), a_task(department="GA"), a_task(department="PSGS")
     unit = a_unit(mine, other, third)
     commands.acknowledge_task(unit, commands.Actor(UUID(int=1), mine.task_id, "CGJ", "CGJ", "王建国"))
-    tasks = store.case(unit, UUID(int=1)).tasks
-    assert tasks[mine.task_id].state == "acknowledged"
-    assert tasks[other.task_id] is other
-    assert tasks[third.task_id] is third
+    known = store.case(unit, UUID(int=1)).tasks
+    assert known[mine.task_id].state == "acknowledged"
+    assert known[other.task_id] is other
+    assert known[third.task_id] is third
     assert unit.touches == 3  # the task's row, its history, its event
+    assert list(unit._updates) == [tables.task]
 
 
 def test_a_repeated_acknowledgement_says_nothing_a_second_time() -> None:
-    done = domain.acknowledge(a_task(), "王建国", "CGJ", MONDAY)
+    done = after("acknowledgement")
     unit = a_unit(done)
     again = commands.Actor(UUID(int=1), done.task_id, "CGJ", "CGJ", "李红")
     assert commands.acknowledge_task(unit, again) is done

@@ -1,6 +1,8 @@
-"""department owns execution: received, acknowledged, arrived, in progress, submitted.
+"""department owns execution: received, acknowledged, arrived, worked on, submitted; and the requests it never decides.
 
 One running instance serves one department or many. Publishes `tasks_received`, `task_acknowledged`,
-`responder_checked_in`, `progress_logged`, `task_submitted`. Consumes the registry, what dispatch calls for
-and cancels, and what escalation says about the clocks of its tasks.
+`responder_checked_in`, `responder_checked_out`, `progress_logged`, `milestone_reached`, `task_submitted`,
+`return_requested`, `extension_requested`, `suspension_requested`, `task_resumed`, `score_appealed`, `letter_replied`.
+Consumes the registry, what dispatch calls for, decides and cancels, what intake verifies, scores, convenes and closes,
+and what escalation says about the clocks of its tasks.
 """

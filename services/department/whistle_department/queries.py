@@ -1,4 +1,4 @@
-"""Read models: a page of tasks, and one task with everything the department knows of it."""
+"""Read models: a page of tasks, one task with everything the department knows of it, letters, meetings."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Text, cast, select, tuple_
+from sqlalchemy import ARRAY, Column, Select, Table, Text, and_, cast, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -26,12 +26,25 @@ class Found:
     task: domain.Task
     due_at: datetime | None
     facts: Mapping[str, Any]
-    clocks: list[domain.Clock]
-    escalations: list[domain.Escalation]
+    told: store.Told
+
+    @property
+    def clocks(self) -> list[domain.Clock]:
+        return domain.clocks_of(self.task, self.told.clocks.get(self.task.task_id, {}))
+
+    @property
+    def escalations(self) -> list[domain.Escalation]:
+        raised = self.told.escalations.get(self.task.task_id, {}).values()
+        return sorted(raised, key=lambda e: (e.clock, e.rung))
 
     @property
     def banner(self) -> domain.Banner | None:
         return domain.banner(self.task, self.clocks, self.escalations)
+
+    @property
+    def assistants(self) -> list[domain.Breach]:
+        """The breaches of the others, for the lead."""
+        return domain.assistants_breaches(self.task, self.told.clocks)
 
 
 @asynccontextmanager
@@ -68,9 +81,13 @@ async def tasks(
 
 
 def _joined(facts: Any, caller: Caller) -> Select[Any]:
-    w = tables.whistle.c
-    query = select(tables.task, facts).join_from(tables.task, tables.whistle, tables.task.c.whistle_id == w.whistle_id)
-    return query if caller.scope == "*" else query.where(tables.task.c.department == caller.scope)
+    w, t = tables.whistle.c, tables.task.c
+    same = and_(t.whistle_id == w.whistle_id, t.round == w.round)
+    return _own(select(tables.task, facts).join_from(tables.task, tables.whistle, same), t.department, caller)
+
+
+def _own(query: Select[Any], department: Column[Any], caller: Caller) -> Select[Any]:
+    return query if caller.scope == "*" else query.where(department == caller.scope)
 
 
 async def _anchor(connection: AsyncConnection, caller: Caller, task_id: UUID) -> Any:
@@ -97,34 +114,83 @@ def _ordered(query: Select[Any], order: Order, anchor: Any) -> Select[Any]:
 
 async def _found(connection: AsyncConnection, rows: Sequence[Any]) -> list[Found]:
     told = await store.told_of(connection, {row.whistle_id for row in rows})
-    return [_with(row, store.to_task(row), told.get(row.whistle_id) or store.Told()) for row in rows]
+    return [_with(row, told.get(row.whistle_id) or store.Told()) for row in rows]
 
 
-def _with(row: Any, task: domain.Task, told: store.Told) -> Found:
-    clocks = domain.clocks_of(task, told.clocks.get(task.task_id, {}))
-    raised = sorted(told.escalations.get(task.task_id, {}).values(), key=lambda e: (e.clock, e.rung))
-    return Found(task, row.due_at, row.facts, clocks, raised)
+def _with(row: Any, told: store.Told) -> Found:
+    return Found(store.to_task(row, told), row.due_at, row.facts, told)
 
 
-async def task(engine: AsyncEngine, caller: Caller, task_id: UUID) -> tuple[Found, Sequence[Any]]:
-    """One task and the steps taken on it, in order. Raises NotFound."""
-    s = tables.step
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A task with its history (whole lines, in the order of hearing) and its letters."""
+
+    found: Found
+    history: Sequence[Any]
+    letters: Sequence[Any]
+
+
+async def task(engine: AsyncEngine, caller: Caller, task_id: UUID) -> Whole:
+    """One task and everything known of it. Raises NotFound."""
+    e, n = tables.entry, tables.letter
     query = _joined(tables.whistle.c.facts, caller).where(tables.task.c.task_id == task_id)
     async with _snapshot(engine) as connection:
-        found = await _found(connection, (await connection.execute(query)).all())
-        if not found:
+        rows = (await connection.execute(query)).all()
+        if not rows:
             raise NotFound(f"task {task_id}")
-        steps = await connection.execute(select(s).where(s.c.task_id == task_id).order_by(s.c.position))
-        return found[0], steps.all()
+        (found,) = await _found(connection, rows)
+        lines = await connection.execute(
+            select(e).where(e.c.whistle_id == found.task.whistle_id).order_by(e.c.position)
+        )
+        letters = await connection.execute(
+            select(n).where(n.c.task_id == task_id).order_by(n.c.issued_at, n.c.letter_id)
+        )
+        history = [line for line in lines if domain.concerns(found.task, store.to_entry(line))]
+        return Whole(found, history, letters.all())
+
+
+async def letters(engine: AsyncEngine, caller: Caller, after: UUID | None, limit: int) -> Sequence[Any]:
+    """A page of the letters to the caller's department, newest first. Raises Invalid for a foreign cursor."""
+    return await _page(engine, caller, tables.letter, ("issued_at", "letter_id"), after, limit)
+
+
+async def meetings(engine: AsyncEngine, caller: Caller, after: UUID | None, limit: int) -> Sequence[Any]:
+    """A page of the meetings the caller's department is called to, the latest start first. Raises Invalid."""
+    return await _page(engine, caller, tables.invitation, ("starts_at", "meeting_id"), after, limit)
+
+
+async def _page(
+    engine: AsyncEngine, caller: Caller, table: Table, order: tuple[str, str], after: UUID | None, limit: int
+) -> Sequence[Any]:
+    at, key = (table.c[name] for name in order)
+    query: Select[Any] = _own(select(table), table.c.department, caller)
+    async with _snapshot(engine) as connection:
+        if after is not None:
+            anchor = (await connection.execute(query.where(key == after).limit(1))).one_or_none()
+            if anchor is None:
+                raise Invalid("cursor", "is not a cursor of this list")
+            query = query.where(tuple_(at, key) < tuple_(getattr(anchor, order[0]), after))
+        query = query.order_by(at.desc(), key.desc(), table.c.department).limit(limit)
+        rows: Sequence[Any] = (await connection.execute(query)).all()
+        return rows
 
 
 async def whistle_of(engine: AsyncEngine, caller: Caller, task_id: UUID) -> UUID:
     """The whistle a task belongs to: what a command on it must lock. Raises NotFound."""
-    t = tables.task.c
+    return await _whistle(engine, caller, tables.task, "task", task_id)
+
+
+async def whistle_of_letter(engine: AsyncEngine, caller: Caller, letter_id: UUID) -> UUID:
+    """The whistle a letter belongs to. Raises NotFound."""
+    return await _whistle(engine, caller, tables.letter, "letter", letter_id)
+
+
+async def _whistle(engine: AsyncEngine, caller: Caller, table: Table, noun: str, key: UUID) -> UUID:
+    t = table.c
     async with engine.connect() as connection:
-        query = select(t.whistle_id, t.department).where(t.task_id == task_id)
+        query = select(t.whistle_id, t.department).where(t[f"{noun}_id"] == key)
         row = (await connection.execute(query)).one_or_none()
     if row is None or not caller.covers(row.department):
-        raise NotFound(f"task {task_id}")
+        raise NotFound(f"{noun} {key}")
     whistle_id: UUID = row.whistle_id
     return whistle_id

@@ -8,45 +8,83 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Table, literal, select
+from sqlalchemy import case as either
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_department import domain, tables
-from whistle_shared.contracts.department import TaskEvent
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.contracts.vocabulary import ClockName
+from whistle_shared.contracts.vocabulary import ClockName, RungForm
 from whistle_shared.db import Unit, Work, among, columns_of
-from whistle_shared.errors import NotFound
+from whistle_shared.errors import NotFound, Unavailable
 from whistle_shared.messaging import RetryLater
 from whistle_shared.replica import Replica, serving_fault
 
-_STAMPS = (
-    "acknowledged_at",
-    "acknowledged_by",
-    "person",
-    "arrived_at",
-    "progressed_at",
-    "submitted_at",
-    "cancelled_at",
-    "cancel_reason",
+_CALLED = (
+    "task_id",
+    "whistle_id",
+    "round",
+    "department",
+    "called_as",
+    "presence",
+    "origin",
+    "action_item",
+    "dispatched_at",
+    "return_until",
 )
-_FIXED = ("task_id", "whistle_id", "round", "department", "role", "presence", "origin", "dispatched_at")
-
 Clocks = dict[ClockName, domain.Clock]
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
-    """A round's task of one department was cancelled, whether or not the task has arrived."""
+class Letter:
+    """A formal letter to a department, and its reply."""
 
-    reason: str
-    at: datetime
+    letter_id: UUID
+    whistle_id: UUID
+    task_id: UUID
+    department: str
+    number: str
+    form: RungForm
+    text: str
+    by: str
+    issued_at: datetime
+    reply_due_at: datetime
+    replied_at: datetime | None = None
+    person: str | None = None
+    reply: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A department's call to a joint meeting, and who came."""
+
+    meeting_id: UUID
+    department: str
+    whistle_id: UUID
+    starts_at: datetime
+    place: str
+    agenda: str
+    by: str
+    convened_at: datetime
+    attended_at: datetime | None = None
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a command needs beside its whistle: one letter, or one meeting's invitations."""
+
+    letter: UUID | None = None
+    meeting: UUID | None = None
 
 
 @dataclass(slots=True)
 class Told:
-    """What escalation has said, by task."""
+    """What is known of a whistle beside its tasks: its log in the order of hearing; the clocks and the rungs
+    climbed, by task."""
 
+    log: list[domain.Entry] = field(default_factory=list)
     clocks: dict[UUID, Clocks] = field(default_factory=dict)
     escalations: dict[UUID, dict[UUID, domain.Escalation]] = field(default_factory=dict)
 
@@ -55,10 +93,14 @@ class Told:
 class Case:
     """What this instance knows of one whistle. Changed only by the functions below, along with its rows."""
 
-    has_facts: bool = False
+    rounds: set[int] = field(default_factory=set)
     tasks: dict[UUID, domain.Task] = field(default_factory=dict)
-    cancelled: dict[tuple[int, str], Cancelled] = field(default_factory=dict)
     told: Told = field(default_factory=Told)
+    letters: dict[UUID, Letter] = field(default_factory=dict)
+    invitations: dict[tuple[UUID, str], Invitation] = field(default_factory=dict)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------
 
 
 async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
@@ -68,45 +110,78 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
     if not ids:
         return
     unit.cases = {whistle_id: Case() for whistle_id in ids}
-    w, t, c = tables.whistle.c, tables.task, tables.cancellation
-    for row in await unit.connection.execute(select(w.whistle_id).where(among(w.whistle_id, ids))):
-        case(unit, row.whistle_id).has_facts = True
-    for row in await unit.connection.execute(select(t).where(among(t.c.whistle_id, ids))):
-        case(unit, row.whistle_id).tasks[row.task_id] = to_task(row)
-    for row in await unit.connection.execute(select(c).where(among(c.c.whistle_id, ids))):
-        case(unit, row.whistle_id).cancelled[row.round, row.department] = Cancelled(row.reason, row.cancelled_at)
+    w, t = tables.whistle.c, tables.task
+    for row in await unit.connection.execute(select(w.whistle_id, w.round).where(among(w.whistle_id, ids))):
+        case(unit, row.whistle_id).rounds.add(row.round)
+    rows = (await unit.connection.execute(select(t).where(among(t.c.whistle_id, ids)))).all()
     for whistle_id, told in (await told_of(unit.connection, ids)).items():
         case(unit, whistle_id).told = told
+    for row in rows:
+        known = case(unit, row.whistle_id)
+        known.tasks[row.task_id] = to_task(row, known.told)
+    await _load_wanted(unit, [work.wants for work in works if isinstance(work.wants, Wanted)])
+
+
+async def _load_wanted(unit: Unit, wanted: Sequence[Wanted]) -> None:
+    n, v = tables.letter, tables.invitation
+    letters = [each.letter for each in wanted if each.letter]
+    meetings = [each.meeting for each in wanted if each.meeting]
+    if letters:
+        for row in await unit.connection.execute(select(n).where(among(n.c.letter_id, letters))):
+            if row.whistle_id in unit.cases:
+                case(unit, row.whistle_id).letters[row.letter_id] = _from_row(Letter, row)
+    if meetings:
+        for row in await unit.connection.execute(select(v).where(among(v.c.meeting_id, meetings))):
+            if row.whistle_id in unit.cases:
+                case(unit, row.whistle_id).invitations[row.meeting_id, row.department] = _from_row(Invitation, row)
 
 
 async def told_of(connection: AsyncConnection, whistle_ids: Collection[UUID]) -> dict[UUID, Told]:
-    """What escalation has said about the tasks of these whistles, by whistle; silence leaves no entry."""
+    """What is known of these whistles beside their tasks; silence leaves no entry."""
     found: dict[UUID, Told] = {}
-    k, e = tables.clock, tables.escalation
+    e, k, r = tables.entry.c, tables.clock, tables.escalation
+    lines = select(e.whistle_id, *_ENTRY).where(among(e.whistle_id, whistle_ids)).order_by(e.position)
+    for row in await connection.execute(lines):
+        found.setdefault(row.whistle_id, Told()).log.append(to_entry(row))
     for row in await connection.execute(select(k).where(among(k.c.whistle_id, whistle_ids))):
         clocks = found.setdefault(row.whistle_id, Told()).clocks.setdefault(row.task_id, {})
         clocks[row.name] = _from_row(domain.Clock, row)
-    for row in await connection.execute(select(e).where(among(e.c.whistle_id, whistle_ids))):
+    for row in await connection.execute(select(r).where(among(r.c.whistle_id, whistle_ids))):
         raised = found.setdefault(row.whistle_id, Told()).escalations.setdefault(row.task_id, {})
         raised[row.escalation_id] = _from_row(domain.Escalation, row)
     return found
+
+
+def _entry_columns() -> list[Any]:
+    """A progress note may be long and decides nothing: it is left where it is."""
+    e = tables.entry.c
+    detail = either((e.step == "progress", literal({}, JSONB)), else_=e.detail).label("detail")
+    return [e.event_id, e.step, e.at, e.task_id, e.version, e.by, e.person, detail]
+
+
+_ENTRY = _entry_columns()
 
 
 def _from_row(model: Any, row: Any) -> Any:
     return model(**{name: getattr(row, name) for name in model.__slots__})
 
 
-def to_task(row: Any) -> domain.Task:
-    """A task from its row."""
-    values = {name: getattr(row, name) for name in (*_FIXED, *_STAMPS)}
-    return domain.Task(**values, terms=tuple(_term(raw) for raw in row.terms))
+def to_entry(row: Any) -> domain.Entry:
+    """A line of the log from its row."""
+    entry: domain.Entry = _from_row(domain.Entry, row)
+    return entry
+
+
+def to_task(row: Any, told: Told) -> domain.Task:
+    """A task from its row and its whistle's log."""
+    values = {name: getattr(row, name) for name in _CALLED}
+    called = domain.Task(**values, people=tuple(row.people), terms=tuple(_term(raw) for raw in row.terms))
+    return domain.told(called, told.log)
 
 
 def _term(raw: Mapping[str, Any]) -> domain.Term:
-    due_at = raw["due_at"]
-    return domain.Term(
-        raw["name"], raw["limit"], datetime.fromisoformat(due_at) if due_at else None, raw["provisional"]
-    )
+    instants = {name: datetime.fromisoformat(raw[name]) for name in ("start_at", "due_at") if raw[name]}
+    return domain.Term(**{**raw, **instants})
 
 
 @lru_cache(maxsize=256)
@@ -129,6 +204,14 @@ def task(unit: Unit, whistle_id: UUID, task_id: UUID) -> domain.Task:
     return found
 
 
+def rules(unit: Unit) -> domain.Rules:
+    """The registry and the calendar in force. Raises Unavailable before they have arrived."""
+    replica: Replica = unit.reference
+    if replica.registry is None:
+        raise Unavailable("the registry has not arrived yet")
+    return domain.Rules(replica.registry, replica.calendar())
+
+
 def served(unit: Unit, departments: Iterable[str], registry_version: int = 1) -> list[str]:
     """Those of `departments` that this instance serves. Raises RetryLater until the registry is as new as
     `registry_version` and names one of them ours: an older one would drop the task of a department that has just
@@ -147,22 +230,27 @@ def serves(unit: Unit, department: str) -> bool:
     return serving_fault(unit.reference, unit.producer, department) is None
 
 
-def add_facts(unit: Unit, whistle_id: UUID, facts: WhistleFacts) -> None:
-    """Store what the street said, once per whistle."""
+# -- writing -----------------------------------------------------------------------------------------------------
+
+
+def add_facts(unit: Unit, whistle_id: UUID, round_: int, facts: WhistleFacts) -> None:
+    """Store what the street said, once per round."""
     known = case(unit, whistle_id)
-    if not known.has_facts:
-        known.has_facts = True
-        unit.insert(tables.whistle, whistle_id=whistle_id, facts=facts.model_dump_json())
+    if round_ not in known.rounds:
+        known.rounds.add(round_)
+        unit.insert(tables.whistle, whistle_id=whistle_id, round=round_, facts=facts.model_dump_json())
 
 
-def add(unit: Unit, new: domain.Task) -> None:
-    """Store a new task."""
-    case(unit, new.whistle_id).tasks[new.task_id] = new
-    fixed = {name: getattr(new, name) for name in _FIXED if name != "task_id"}
-    unit.insert(tables.task, **fixed, terms=_terms_text(new.terms), **_changing(unit, new))
+def add(unit: Unit, called: domain.Task) -> None:
+    """Store a task that was called, with what its whistle's log says of it already."""
+    known = case(unit, called.whistle_id)
+    new = known.tasks[called.task_id] = domain.told(called, known.told.log)
+    fixed = {name: getattr(new, name) for name in _CALLED if name != "task_id"}
+    people = orjson.dumps(new.people).decode()
+    unit.insert(tables.task, **fixed, people=people, terms=_terms_text(new.terms), **_changing(unit, new))
 
 
-def save(unit: Unit, after: domain.Task) -> None:
+def _save(unit: Unit, after: domain.Task) -> None:
     """Store a changed task: this one's row and no other."""
     case(unit, after.whistle_id).tasks[after.task_id] = after
     unit.update(tables.task, **_changing(unit, after))
@@ -170,8 +258,7 @@ def save(unit: Unit, after: domain.Task) -> None:
 
 def _changing(unit: Unit, task: domain.Task) -> dict[str, Any]:
     """The columns that change, always the same set, so that the last of several updates in a batch wins."""
-    stamps = {name: getattr(task, name) for name in _STAMPS}
-    return {"task_id": task.task_id, "state": task.state, "due_at": due_at(unit, task), **stamps}
+    return {"task_id": task.task_id, "state": task.state, "due_at": due_at(unit, task)}
 
 
 def due_at(unit: Unit, task: domain.Task) -> datetime | None:
@@ -179,33 +266,16 @@ def due_at(unit: Unit, task: domain.Task) -> datetime | None:
     return domain.next_due(task, case(unit, task.whistle_id).told.clocks.get(task.task_id, {}))
 
 
-def tell(unit: Unit, event_id: UUID, step: domain.Step, data: TaskEvent) -> None:
-    """Append a step to a task's history."""
-    unit.insert(
-        tables.step,
-        event_id=event_id,
-        task_id=data.task_id,
-        step=step,
-        at=unit.now,
-        by=data.by,
-        person=data.person,
-        detail=data.model_dump_json(exclude=set(TaskEvent.model_fields)),
-    )
-
-
-def remember_cancelled(unit: Unit, whistle_id: UUID, round_: int, department: str, cancelled: Cancelled) -> None:
-    """Keep the tombstone of a round's task; the first one counts."""
-    known = case(unit, whistle_id).cancelled
-    if (round_, department) not in known:
-        known[round_, department] = cancelled
-        unit.insert(
-            tables.cancellation,
-            whistle_id=whistle_id,
-            round=round_,
-            department=department,
-            cancelled_at=cancelled.at,
-            reason=cancelled.reason,
-        )
+def note(unit: Unit, whistle_id: UUID, entry: domain.Entry) -> None:
+    """Append a line to a whistle's log, and store what follows for the tasks that are here."""
+    known = case(unit, whistle_id)
+    known.told.log.append(entry)
+    row = columns_of(entry) | {"detail": orjson.dumps(entry.detail).decode()}
+    unit.insert(tables.entry, whistle_id=whistle_id, **row)
+    for before in list(known.tasks.values()):
+        after = domain.apply(before, entry)
+        if after != before:
+            _save(unit, after)
 
 
 def clock(unit: Unit, whistle_id: UUID, task_id: UUID, name: ClockName) -> domain.Clock:
@@ -220,10 +290,9 @@ def save_clock(unit: Unit, whistle_id: UUID, task_id: UUID, after: domain.Clock)
     before, clocks[after.name] = clocks.get(after.name), after
     if after == before:
         return
-    write = unit.update if before else unit.insert
-    write(tables.clock, whistle_id=whistle_id, task_id=task_id, **columns_of(after))
+    _write(unit, tables.clock, new=before is None, whistle_id=whistle_id, task_id=task_id, **columns_of(after))
     if task_id in known.tasks:
-        save(unit, known.tasks[task_id])
+        _save(unit, known.tasks[task_id])
 
 
 def escalation(unit: Unit, whistle_id: UUID, task_id: UUID, escalation_id: UUID) -> domain.Escalation | None:
@@ -236,5 +305,44 @@ def save_escalation(unit: Unit, whistle_id: UUID, after: domain.Escalation) -> N
     heard = case(unit, whistle_id).told.escalations.setdefault(after.task_id, {})
     before, heard[after.escalation_id] = heard.get(after.escalation_id), after
     if after != before:
-        write = unit.update if before else unit.insert
-        write(tables.escalation, whistle_id=whistle_id, **columns_of(after))
+        _write(unit, tables.escalation, new=before is None, whistle_id=whistle_id, **columns_of(after))
+
+
+def _write(unit: Unit, table: Table, *, new: bool, **row: Any) -> None:
+    write = unit.insert if new else unit.update
+    write(table, **row)
+
+
+def keep_letter(unit: Unit, letter: Letter) -> None:
+    """Store a letter, once."""
+    unit.keep(tables.letter, **columns_of(letter))
+
+
+def letter(unit: Unit, whistle_id: UUID, letter_id: UUID) -> Letter:
+    """A letter that the command wanted. Raises NotFound."""
+    found = case(unit, whistle_id).letters.get(letter_id)
+    if found is None:
+        raise NotFound(f"letter {letter_id}")
+    return found
+
+
+def save_letter(unit: Unit, after: Letter) -> None:
+    """Store a letter that was answered."""
+    case(unit, after.whistle_id).letters[after.letter_id] = after
+    unit.update(tables.letter, **columns_of(after))
+
+
+def keep_invitation(unit: Unit, invitation: Invitation) -> None:
+    """Store an invitation, once."""
+    unit.keep(tables.invitation, **columns_of(invitation))
+
+
+def invitation(unit: Unit, whistle_id: UUID, meeting_id: UUID, department: str) -> Invitation | None:
+    """A department's invitation to a meeting about a whistle, if there is one; the command must want the meeting."""
+    return case(unit, whistle_id).invitations.get((meeting_id, department))
+
+
+def save_invitation(unit: Unit, after: Invitation) -> None:
+    """Store that somebody came."""
+    case(unit, after.whistle_id).invitations[after.meeting_id, after.department] = after
+    unit.update(tables.invitation, **columns_of(after))

@@ -1,7 +1,8 @@
-"""department's tables: its tasks, the steps taken on them, and what it has been told of their clocks.
+"""department's tables: its tasks, the log of what was done to them or said about them, and what it has been told of
+their clocks; the letters it is to answer and the meetings it is called to.
 
-`cancellation`, `clock` and `escalation` may hold rows of tasks that have not arrived yet: an early fact waits
-there for its late parent (EVENTS.md R5).
+`entry`, `clock` and `escalation` may hold rows of tasks that have not arrived yet: an early fact waits there for its
+late parent (EVENTS.md R5). `task.state` and `task.due_at` follow from the log and the clocks, for lists to select by.
 """
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ whistle = Table(
     "whistle",
     metadata,
     Column("whistle_id", Uuid, primary_key=True),
+    Column("round", Integer, primary_key=True),
     Column("facts", JSONB, nullable=False),
 )
 
@@ -38,65 +40,55 @@ task = Table(
     Column("whistle_id", Uuid, nullable=False),
     Column("round", Integer, nullable=False),
     Column("department", Text, nullable=False),
-    Column("role", Text, nullable=False),
+    Column("called_as", Text, nullable=False),
     Column("presence", Text, nullable=False),
     Column("origin", Text, nullable=False),
+    Column("action_item", Text, nullable=False),
+    Column("people", JSONB, nullable=False),
     Column("terms", JSONB, nullable=False),
-    Column("state", Text, nullable=False),
     Column("dispatched_at", DateTime(timezone=True), nullable=False),
-    Column("acknowledged_at", DateTime(timezone=True)),
-    Column("acknowledged_by", Text),
-    Column("person", Text),
-    Column("arrived_at", DateTime(timezone=True)),
-    Column("progressed_at", DateTime(timezone=True)),
-    Column("submitted_at", DateTime(timezone=True)),
-    Column("cancelled_at", DateTime(timezone=True)),
-    Column("cancel_reason", Text),
+    Column("return_until", DateTime(timezone=True)),
+    Column("state", Text, nullable=False),
     Column("due_at", DateTime(timezone=True)),
     CheckConstraint("round >= 1", name="task_round"),
-    CheckConstraint("role in ('lead', 'assist')", name="task_role"),
+    CheckConstraint("called_as in ('lead', 'assist', 'co_handle', 'street_joint')", name="task_called_as"),
     CheckConstraint("presence in ('none', 'online', 'meeting', 'on_site')", name="task_presence"),
     CheckConstraint(
-        "state in ('dispatched', 'acknowledged', 'arrived', 'working', 'submitted', 'cancelled')",
+        "state in ('dispatched', 'acknowledged', 'arrived', 'working', 'submitted', 'accepted', 'evaluated', "
+        "'closed', 'return_requested', 'disputed', 'reassigned', 'suspended', 'rework', 'cancelled')",
         name="task_state",
     ),
-    CheckConstraint("num_nulls(acknowledged_at, acknowledged_by, person) in (0, 3)", name="task_acknowledged"),
-    CheckConstraint("state in ('dispatched', 'cancelled') or acknowledged_at is not null", name="task_taken_on"),
     CheckConstraint(
-        "presence = 'none' or submitted_at is null or arrived_at is not null",
-        name="task_submitted_after_arrival",
+        "due_at is null or state not in ('accepted', 'evaluated', 'closed', 'reassigned', 'cancelled')",
+        name="task_nothing_due",
     ),
-    CheckConstraint("(state = 'cancelled') = (cancelled_at is not null)", name="task_cancelled"),
-    CheckConstraint("num_nulls(cancelled_at, cancel_reason) in (0, 2)", name="task_cancel_reason"),
     UniqueConstraint("whistle_id", "round", "department", "origin", name="task_once"),
     Index("task_newest", "dispatched_at", "task_id"),
     Index("task_newest_of_department", "department", "dispatched_at", "task_id"),
     Index("task_due", "department", "due_at", "task_id", postgresql_where=column("due_at").is_not(None)),
 )
 
-step = Table(
-    "step",
+entry = Table(
+    "entry",
     metadata,
     Column("position", BigInteger, Identity(), unique=True, nullable=False),
     Column("event_id", Uuid, primary_key=True),
-    Column("task_id", Uuid, nullable=False),
+    Column("whistle_id", Uuid, nullable=False),
+    Column("task_id", Uuid),
     Column("step", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
-    Column("by", Text, nullable=False),
-    Column("person", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("by", Text),
+    Column("person", Text),
     Column("detail", JSONB, nullable=False),
-    CheckConstraint("step in ('acknowledgement', 'arrival', 'progress', 'submission')", name="step_step"),
-    Index("step_task", "task_id", "position"),
-)
-
-cancellation = Table(
-    "cancellation",
-    metadata,
-    Column("whistle_id", Uuid, primary_key=True),
-    Column("round", Integer, primary_key=True),
-    Column("department", Text, primary_key=True),
-    Column("cancelled_at", DateTime(timezone=True), nullable=False),
-    Column("reason", Text, nullable=False),
+    CheckConstraint(
+        "step in ('acknowledgement', 'arrival', 'departure', 'progress', 'milestones', 'submission', 'return', "
+        "'extension', 'suspension', 'resumption', 'appeal', 'cancellation', 'closing', 'decision', 'dispute', "
+        "'evaluation', 'exclusion', 'handover', 'reminder', 'rework', 'skipped_rung', 'verification')",
+        name="entry_step",
+    ),
+    CheckConstraint("(task_id is null) = (step in ('cancellation', 'closing'))", name="entry_task"),
+    Index("entry_whistle", "whistle_id", "position"),
 )
 
 clock = Table(
@@ -112,6 +104,7 @@ clock = Table(
     Column("status_version", BigInteger, nullable=False),
     Column("warned_percent", Integer, nullable=False),
     Column("breached_at", DateTime(timezone=True)),
+    Column("department", Text),
     CheckConstraint("status in ('running', 'paused', 'met', 'met_late', 'cancelled', 'voided')", name="clock_status"),
     CheckConstraint("(status is null) = (status_version = 0)", name="clock_status_version"),
     CheckConstraint("(due_at is null) = (due_version = 0)", name="clock_due_version"),
@@ -135,8 +128,48 @@ escalation = Table(
     Column("acknowledged_by", Text),
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
+    Column("repeats", Integer, nullable=False),
     CheckConstraint("rung >= 1", name="escalation_rung"),
     CheckConstraint("status in ('open', 'withdrawn', 'resolved')", name="escalation_status"),
     CheckConstraint("(status = 'open') = (ended_at is null)", name="escalation_ended"),
+    CheckConstraint("repeats >= 0", name="escalation_repeats"),
     Index("escalation_whistle", "whistle_id"),
+)
+
+letter = Table(
+    "letter",
+    metadata,
+    Column("letter_id", Uuid, primary_key=True),
+    Column("whistle_id", Uuid, nullable=False),
+    Column("task_id", Uuid, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False),
+    Column("reply_due_at", DateTime(timezone=True), nullable=False),
+    Column("replied_at", DateTime(timezone=True)),
+    Column("person", Text),
+    Column("reply", Text),
+    CheckConstraint("num_nulls(replied_at, person, reply) in (0, 3)", name="letter_replied"),
+    Index("letter_task", "task_id"),
+    Index("letter_newest_of_department", "department", "issued_at", "letter_id"),
+)
+
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("meeting_id", Uuid, primary_key=True),
+    Column("department", Text, primary_key=True),
+    Column("whistle_id", Uuid, nullable=False),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("agenda", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("convened_at", DateTime(timezone=True), nullable=False),
+    Column("attended_at", DateTime(timezone=True)),
+    Column("person", Text),
+    CheckConstraint("num_nulls(attended_at, person) in (0, 2)", name="invitation_attended"),
+    Index("invitation_newest_of_department", "department", "starts_at", "meeting_id"),
 )

@@ -1,0 +1,15 @@
+"""department over HTTP: the tasks of the departments served here, the steps on them, the requests, letters, meetings.
+
+INVARIANT: only a department's own token moves its task; the district and operations may look and no more.
+"""
+
+from fastapi import APIRouter
+
+from whistle_department.api import letters, requests, steps, tasks
+from whistle_department.api.tasks import registry_missing
+
+router = APIRouter()
+for room in (tasks, steps, requests, letters):
+    router.include_router(room.router)
+
+__all__ = ["registry_missing", "router"]
