@@ -133,6 +133,7 @@ def test_met_or_late_is_decided_by_the_time_of_the_fact(minutes: float, status: 
 @pytest.mark.parametrize("end", [domain.stop, domain.cancel])
 @pytest.mark.parametrize("status", ["met", "met_late", "cancelled", "voided"])
 def test_a_clock_that_has_ended_stays_as_it_ended(end: End, status: ClockStatus) -> None:
+    """INVARIANT: a clock that has ended never fires."""
     ended = replace(CLOCK, status=status, stopped_at=MONDAY, next_at=None)
     assert end(ended, MONDAY + HOUR) == ended
     assert fired(ended, 600) == (ended, [])
@@ -151,7 +152,7 @@ def test_a_moved_due_time_that_lies_ahead_voids_the_breached_clock_and_starts_a_
     voided, again = domain.move_due(breached, later, 2)
     assert (voided.status, voided.next_at, voided.clock_id) == ("voided", None, CLOCK.clock_id)
     assert again is not None
-    assert (again.cycle, again.clock_id) == (2, domain.clock_id(TASK, "ack", 2))
+    assert (again.cycle, again.clock_id) == (1, domain.again_id(CLOCK.clock_id))
     assert (again.due_at, again.calendar_version, again.breached_at, again.climbed) == (later.due_at, 2, None, 0)
     assert again.next_at == later.due_at  # both warnings are out
     heard = []
@@ -197,23 +198,28 @@ def test_the_same_clock_and_the_same_rung_have_the_same_id() -> None:
 
 
 def test_a_clock_belongs_to_its_task_or_else_to_the_whistle() -> None:
-    whistles = domain.start(domain.Matter(WHISTLE), SPEC, SCHEDULE, None, "triage", 1)
+    spec = SPEC.model_copy(update={"schedule": SCHEDULE})
+    unrouted = domain.Mark("unrouted", MONDAY, MONDAY, n=1)
+    changes = domain.Changes(domain.Matter(WHISTLE, terms={"triage/1": (spec,)}, marks=(unrouted,)), MONDAY)
+    domain.reckon(changes, (), lambda _: pytest.fail("nothing is to be reckoned"), own=True)
+    (whistles,) = changes.clocks.values()
     assert (whistles.task_id, whistles.department) == (None, None)
     assert whistles.clock_id == domain.clock_id(WHISTLE, "ack")
     assert (CLOCK.task_id, CLOCK.department, CLOCK.status) == (TASK, "CGJ", "running")
 
 
-def test_the_first_stamp_of_a_step_counts_and_steps_come_in_order() -> None:
-    task = domain.Task(TASK, "CGJ")
-    for step, minutes in (
+def test_of_two_marks_of_a_kind_the_earlier_counts_whatever_is_heard_first() -> None:
+    """INVARIANT: what is known does not depend on the order of hearing: the earlier of two marks counts."""
+    marks: tuple[domain.Mark, ...] = ()
+    for what, minutes in (
         ("submitted", 50),
         ("acknowledged", 9),
         ("acknowledged", 5),
         ("arrived", 20),
         ("arrived", 30),
     ):
-        task = domain.with_step(task, step, MONDAY + minutes * MINUTE)  # type: ignore[arg-type]
-    assert [(step, (at - MONDAY) / MINUTE) for step, at in domain.stamps(task)] == [
+        marks = domain.noted(marks, domain.Mark(what, MONDAY + minutes * MINUTE, MONDAY + HOUR))
+    assert [(mark.what, (mark.at - MONDAY) / MINUTE) for mark in marks] == [
         ("acknowledged", 5),
         ("arrived", 20),
         ("submitted", 50),

@@ -26,7 +26,9 @@ def delay_lists(draw: st.DrawFn, size: int) -> list[timedelta]:
 
 
 class ClockMachine(RuleBasedStateMachine):
-    """One clock under any sequence of looks, stops, cancellations and calendars, while time goes on."""
+    """INVARIANT: a running clock fires each warning and each rung at most once, in order.
+
+    One clock under any sequence of looks, stops, cancellations and calendars, while time goes on."""
 
     clock: domain.Clock
     spec: ClockSpec
@@ -135,7 +137,7 @@ class ClockMachine(RuleBasedStateMachine):
         assert (again is not None) == undone
         if again is not None:
             assert (moved.status, moved.next_at) == ("voided", None)
-            assert again.cycle == was.cycle + 1
+            assert again.clock_id == domain.again_id(was.clock_id)
             self.breaches, self.raised = 0, []
 
     @invariant()

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from support import paperwork
 from support.clockface import MONDAY
-from support.desk import FACTS, KEY_CALL, Desk, blown, called, minutes, of, step, unrouted, withdrawn
-from whistle_escalation import domain
+from support.desk import FACTS, KEY_CALL, Desk, Step, blown, called, minutes, of, step, unrouted, withdrawn
 from whistle_escalation.consumers import SUBSCRIPTIONS
 from whistle_shared.contracts import Event
 from whistle_shared.contracts.escalation import ClocksChanged
@@ -29,7 +28,7 @@ def test_what_overtakes_the_unrouted_leaves_the_same_record(overtaking: int) -> 
     assert record(overtaken) == record(in_order)
 
 
-IN_ORDER: tuple[domain.Step, ...] = ("acknowledged", "arrived", "submitted")
+IN_ORDER: tuple[Step, ...] = ("acknowledged", "arrived", "submitted")
 CALLS = {"key_work": KEY_CALL, "emergency": paperwork.dispatched(FACTS, ["CGJ", "GA"])}
 Line = tuple[str, str, int]  # what, which department, minutes after nine
 
@@ -120,7 +119,7 @@ def test_a_department_is_told_how_its_clocks_stand_whatever_the_order(
     for line in data.draw(st.permutations(lines)):
         desk.hears(event_of(kind, line), minutes(60 * 24 * 4))
     told = {change.clock_id: change.status for word in of(ClocksChanged, desk.said) for change in word.changes}
-    at_dispatch = {spec.name for spec in CALLS[kind].terms["standard"] if spec.schedule}
+    at_dispatch = {spec.name for spec in CALLS[kind].terms["lead@1"] if spec.schedule}
     for clock in desk.matter.clocks.values():
         assert told.get(clock.clock_id, "running" if clock.name in at_dispatch else None) == clock.status
 

@@ -14,7 +14,20 @@ import structlog
 import typer
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from whistle_ctl import asyncapi, migrate, outbox, parking, registry, settings, tokens, topology
+from whistle_ctl import (
+    asyncapi,
+    measures,
+    migrate,
+    outbox,
+    parking,
+    registry,
+    settings,
+    simulate,
+    states,
+    suggest,
+    tokens,
+    topology,
+)
 from whistle_ctl.errors import Refused
 from whistle_ctl.terminal import harmless
 
@@ -43,7 +56,11 @@ app.add_typer(registry.app, name="registry")
 app.add_typer(tokens.app, name="token")
 app.add_typer(parking.app, name="parking")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(suggest.app, name="suggest")
+app.add_typer(measures.app, name="measures")
+app.command("simulate")(simulate.command)
 app.command("asyncapi")(asyncapi.command)
+app.command("states")(states.command)
 
 
 @app.callback()

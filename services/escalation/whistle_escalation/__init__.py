@@ -1,5 +1,6 @@
-"""escalation owns time and the record: every clock, its warnings, its breach, the rungs it climbs, and the event log.
+"""escalation owns time and the record: every clock, its warnings, its breach, the rungs it climbs, letters, reminders,
+and the event log.
 
-Publishes clocks armed and changed, warnings, breaches, escalations raised, ended and acknowledged. Consumes every
-producer.
+Publishes clocks armed and changed, warnings, breaches, escalations raised, repeated, ended and acknowledged, rungs that
+nobody could hear, letters, reminders, and clocks that the watchdog found. Consumes every producer.
 """

@@ -3,6 +3,7 @@
 import whistle_escalation
 from whistle_escalation import api, consumers, pages, store, timers
 from whistle_escalation.settings import Settings
+from whistle_shared.observability import Counter
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timers import Timer
 from whistle_shared.timesource import TimeSource
@@ -19,9 +20,11 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         handlers=consumers.SUBSCRIPTIONS,
         admits=lambda event: consumers.admits(service.replica, event),
     )
-    clocks = timers.Clockmaker(service.group, service.replica)
+    overlooked = Counter("whistle_clocks_overlooked", "Clocks found without a next look", registry=service.metrics)
+    clocks = timers.Clockmaker(service.group, service.replica, overlooked.inc)
     timer = Timer(clocks.fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
     service.duties["timer"] = timer.run
+    service.duties["watchdog"] = clocks.watch
     service.app.include_router(api.router)
     pages.install(service)
     return service

@@ -2,22 +2,11 @@
 
 from typing import Any
 
-from whistle_escalation import commands, domain, store
-from whistle_shared.contracts import TYPES, Event, EventData
-from whistle_shared.contracts.department import (
-    ResponderCheckedIn,
-    TaskAcknowledged,
-    TaskEvent,
-    TaskSubmitted,
-)
-from whistle_shared.contracts.dispatch import (
-    CalendarPublished,
-    RegistryPublished,
-    WhistleDispatched,
-    WhistleUnrouted,
-)
+from whistle_escalation import commands, store
+from whistle_escalation.domain import Mark
+from whistle_shared.contracts import TYPES, Event, EventData, department, dispatch, intake
+from whistle_shared.contracts.department import TaskEvent
 from whistle_shared.contracts.escalation import DeliveryRecovered, DeliveryStuck
-from whistle_shared.contracts.intake import WhistleBlown, WhistleWithdrawn
 from whistle_shared.db import Unit
 from whistle_shared.messaging import Handler
 from whistle_shared.replica import Replica, on_calendar_published, on_registry_published, serving_fault
@@ -30,39 +19,125 @@ def admits(replica: Replica, event: Event[EventData]) -> str | None:
     return None
 
 
-def on_whistle_blown(unit: Unit, event: Event[WhistleBlown]) -> None:
-    commands.note_whistle(unit, event.data.whistle_id, event.data.facts)
+# -- the whistle ------------------------------------------------------------------------------------------------
 
 
-def on_whistle_dispatched(unit: Unit, event: Event[WhistleDispatched]) -> None:
-    data = event.data
-    commands.arm_clocks(
-        unit,
-        data.whistle_id,
-        data.round,
-        data.facts,
-        data.tasks,
-        data.terms,
-        data.calendar_version,
-        event.time,
-    )
+def on_whistle_blown(unit: Unit, event: Event[intake.WhistleBlown]) -> None:
+    commands.note_whistle(unit, event.data.whistle_id, event.data.round, event.data.facts)
 
 
-def on_whistle_unrouted(unit: Unit, event: Event[WhistleUnrouted]) -> None:
-    data = event.data
-    commands.wait_for_routing(unit, data.whistle_id, data.round, data.facts, data.clocks, data.calendar_version)
+def on_whistle_dispatched(unit: Unit, event: Event[dispatch.WhistleDispatched]) -> None:
+    commands.arm_clocks(unit, event.data, event.time)
 
 
-def on_whistle_withdrawn(unit: Unit, event: Event[WhistleWithdrawn]) -> None:
+def on_whistle_unrouted(unit: Unit, event: Event[dispatch.WhistleUnrouted]) -> None:
+    commands.wait_for_routing(unit, event.data, event.time)
+
+
+def on_whistle_withdrawn(unit: Unit, event: Event[intake.WhistleWithdrawn]) -> None:
     commands.cancel_matter(unit, event.data.whistle_id, event.time)
 
 
-def _step(step: domain.Step) -> Handler:
-    def on_step(unit: Unit, event: Event[Any]) -> None:
-        data = event.data
-        commands.take_step(unit, data.whistle_id, data.task_id, data.department, step, event.time)
+def on_whistle_reopened(unit: Unit, event: Event[intake.WhistleReopened]) -> None:
+    commands.reopen_matter(unit, event.data, event.time)
 
-    return on_step
+
+def on_whistle_closed(unit: Unit, event: Event[intake.WhistleClosed]) -> None:
+    commands.close_matter(unit, event.data, event.time)
+
+
+def on_meeting_minuted(unit: Unit, event: Event[intake.MeetingMinuted]) -> None:
+    commands.file_minutes(unit, event.data, event.time)
+
+
+# -- responsibility ---------------------------------------------------------------------------------------------
+
+
+def on_return_decided(unit: Unit, event: Event[dispatch.ReturnDecided]) -> None:
+    commands.decide_return(unit, event.data, event.time)
+
+
+def on_dispute_opened(unit: Unit, event: Event[dispatch.DisputeOpened]) -> None:
+    commands.open_dispute(unit, event.data, event.time)
+
+
+def on_lead_changed(unit: Unit, event: Event[dispatch.LeadChanged]) -> None:
+    commands.change_lead(unit, event.data, event.time)
+
+
+# -- the task ---------------------------------------------------------------------------------------------------
+
+
+def on_task_acknowledged(unit: Unit, event: Event[department.TaskAcknowledged]) -> None:
+    commands.take_step(unit, event.data, Mark("acknowledged", event.time, unit.now))
+
+
+def on_responder_checked_in(unit: Unit, event: Event[department.ResponderCheckedIn]) -> None:
+    commands.take_step(unit, event.data, Mark("arrived", event.time, unit.now), active=True)
+
+
+def on_progress_logged(unit: Unit, event: Event[department.ProgressLogged]) -> None:
+    commands.note_progress(unit, event.data, event.time)
+
+
+def on_milestone_reached(unit: Unit, event: Event[department.MilestoneReached]) -> None:
+    data = event.data
+    until = data.plan[-1].due_at if data.plan else None
+    commands.take_step(unit, data, Mark(data.milestone, event.time, unit.now, until=until), active=True)
+
+
+def on_task_submitted(unit: Unit, event: Event[department.TaskSubmitted]) -> None:
+    mark = Mark("submitted", event.time, unit.now, n=event.data.attempt)
+    commands.take_step(unit, event.data, mark, active=True)
+
+
+def on_task_verified(unit: Unit, event: Event[intake.TaskVerified]) -> None:
+    commands.take_step(unit, event.data, Mark("passed", event.time, unit.now, n=event.data.attempt))
+
+
+def on_task_rework_ordered(unit: Unit, event: Event[intake.TaskReworkOrdered]) -> None:
+    """The submission that failed may not have been heard of yet: the order tells when it was."""
+    data = event.data
+    failed = Mark("reworked", event.time, unit.now, n=data.attempt, until=data.verify_due_at)
+    submitted = Mark("submitted", data.submitted_at, unit.now, n=data.attempt)
+    commands.take_step(unit, data, failed, submitted)
+
+
+def on_task_evaluated(unit: Unit, event: Event[intake.TaskEvaluated]) -> None:
+    commands.take_step(unit, event.data, Mark("evaluated", event.time, unit.now, n=event.data.revision))
+
+
+def on_extension_decided(unit: Unit, event: Event[intake.ExtensionDecided | dispatch.ExtensionDecided]) -> None:
+    data = event.data
+    granted = data.granted and data.due_at is not None
+    request = str(data.request_id)
+    mark = Mark("extended", event.time, unit.now, request, ok=granted, about=data.clock, until=data.due_at)
+    commands.take_step(unit, data, mark)
+
+
+def on_suspension_decided(unit: Unit, event: Event[intake.SuspensionDecided | dispatch.SuspensionDecided]) -> None:
+    """Whoever decides reviews it: the review clock is on that side."""
+    data = event.data
+    side = "district" if isinstance(data, dispatch.SuspensionDecided) else "street"
+    mark = Mark("suspended", event.time, unit.now, str(data.request_id), data.cycle, data.granted, side, data.until)
+    commands.take_step(unit, data, mark)
+
+
+def on_task_resumed(unit: Unit, event: Event[Any]) -> None:
+    """Said by the department, the street or the district."""
+    mark = Mark("resumed", event.time, unit.now, ref=event.time.isoformat())
+    commands.take_step(unit, event.data, mark, active=isinstance(event.data, TaskEvent))
+
+
+def on_task_urged(unit: Unit, event: Event[intake.TaskUrged]) -> None:
+    commands.pass_on_urge(unit, event.data, event.data.note, event.data.by)
+
+
+def on_letter_replied(unit: Unit, event: Event[department.LetterReplied]) -> None:
+    commands.reply_to_letter(unit, event.data, event.time)
+
+
+# -- what is heard ----------------------------------------------------------------------------------------------
 
 
 def _heard(unit: Unit, event: Event[Any]) -> None:
@@ -70,15 +145,36 @@ def _heard(unit: Unit, event: Event[Any]) -> None:
 
 
 _HANDLERS: dict[type[EventData], Handler] = {
-    RegistryPublished: on_registry_published,
-    CalendarPublished: on_calendar_published,
-    WhistleBlown: on_whistle_blown,
-    WhistleDispatched: on_whistle_dispatched,
-    WhistleUnrouted: on_whistle_unrouted,
-    WhistleWithdrawn: on_whistle_withdrawn,
-    TaskAcknowledged: _step("acknowledged"),
-    ResponderCheckedIn: _step("arrived"),
-    TaskSubmitted: _step("submitted"),
+    dispatch.RegistryPublished: on_registry_published,
+    dispatch.CalendarPublished: on_calendar_published,
+    intake.WhistleBlown: on_whistle_blown,
+    dispatch.WhistleDispatched: on_whistle_dispatched,
+    dispatch.WhistleUnrouted: on_whistle_unrouted,
+    intake.WhistleWithdrawn: on_whistle_withdrawn,
+    intake.WhistleReopened: on_whistle_reopened,
+    intake.WhistleClosed: on_whistle_closed,
+    intake.MeetingMinuted: on_meeting_minuted,
+    dispatch.ReturnDecided: on_return_decided,
+    dispatch.DisputeOpened: on_dispute_opened,
+    dispatch.DisputeDecided: on_return_decided,
+    dispatch.LeadChanged: on_lead_changed,
+    department.TaskAcknowledged: on_task_acknowledged,
+    department.ResponderCheckedIn: on_responder_checked_in,
+    department.ProgressLogged: on_progress_logged,
+    department.MilestoneReached: on_milestone_reached,
+    department.TaskSubmitted: on_task_submitted,
+    department.TaskResumed: on_task_resumed,
+    department.LetterReplied: on_letter_replied,
+    intake.TaskVerified: on_task_verified,
+    intake.TaskReworkOrdered: on_task_rework_ordered,
+    intake.TaskEvaluated: on_task_evaluated,
+    intake.ExtensionDecided: on_extension_decided,
+    intake.SuspensionDecided: on_suspension_decided,
+    intake.TaskResumed: on_task_resumed,
+    intake.TaskUrged: on_task_urged,
+    dispatch.ExtensionDecided: on_extension_decided,
+    dispatch.SuspensionDecided: on_suspension_decided,
+    dispatch.TaskResumed: on_task_resumed,
 }
 
 

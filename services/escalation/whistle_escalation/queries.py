@@ -9,17 +9,23 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Uuid, case, cast, exists, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from whistle_escalation import tables
+from whistle_escalation import domain, store, tables
 from whistle_shared.auth import Caller
 from whistle_shared.errors import NotFound
+from whistle_shared.replica import Replica
 from whistle_shared.web import Session, find_session
 
 _c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.event_log.c
 _about = cast(_l.data["whistle_id"].astext, Uuid)
 _WORST, _NEXT, _FEED, _LOOK_BACK = 3, 14, 30, 20_000
-# Receipts and the registry's parts are of no interest to a reader of the feed.
+# Receipts, the registry's parts, and what is settled inside a street or about the measures are not for the feed.
 UNTOLD = (
+    "department.responder_checked_out.v1",
     "department.tasks_received.v1",
+    "dispatch.task_excluded.v1",
+    "intake.whistle_approved.v1",
+    "intake.whistle_rejected.v1",
+    "intake.whistle_submitted.v1",
     "dispatch.calendar_published.v1",
     "dispatch.registry_published.v1",
     "escalation.clocks_armed.v1",
@@ -42,7 +48,7 @@ def _scoped(query: Select[Any], caller: Caller, department: ColumnElement[Any]) 
     """What exists for the caller: a department's own, a street's own whistles, or everything."""
     if caller.scope == "*":
         return query
-    return query.where((_m.street if caller.role == "street" else department) == caller.scope)
+    return query.where((_m.street if caller.of_street else department) == caller.scope)
 
 
 async def clocks(
@@ -64,6 +70,71 @@ async def clocks(
         query = query.where(_c.clock_id > after)
     async with engine.connect() as connection:
         rows: Sequence[Any] = (await connection.execute(query.order_by(_c.clock_id).limit(limit))).all()
+    return rows
+
+
+async def clock(engine: AsyncEngine, caller: Caller, clock_id: UUID) -> Any:
+    """One clock with its whistle's number, title and street. Raises NotFound."""
+    query = select(tables.clock, _m.number, _m.title, _m.street).join_from(
+        tables.clock, tables.matter, _c.whistle_id == _m.whistle_id
+    )
+    async with engine.connect() as connection:
+        row = (
+            await connection.execute(_scoped(query, caller, _c.department).where(_c.clock_id == clock_id))
+        ).one_or_none()
+    if row is None:
+        raise NotFound(f"clock {clock_id}")
+    return row
+
+
+async def task(engine: AsyncEngine, caller: Caller, task_id: UUID) -> Any:
+    """One task's whistle and department. Raises NotFound."""
+    t = tables.task.c
+    query = select(t.task_id, t.whistle_id, t.department, _m.street).join_from(
+        tables.task, tables.matter, t.whistle_id == _m.whistle_id
+    )
+    query = _scoped(query, caller, t.department).where(t.task_id == task_id)
+    async with engine.connect() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(f"task {task_id}")
+    return row
+
+
+async def matter(engine: AsyncEngine, whistle_id: UUID) -> domain.Matter:
+    """Everything known of one whistle, as it stands."""
+    async with engine.connect() as connection:
+        return (await store.read_matters(connection, [whistle_id]))[whistle_id].matter
+
+
+async def explanation(
+    engine: AsyncEngine, replica: Replica, caller: Caller, clock_id: UUID
+) -> tuple[domain.Explanation, Any]:
+    """Why a clock is due when it is, and the clock's row. Raises NotFound."""
+    row = await clock(engine, caller, clock_id)
+    known = await matter(engine, row.whistle_id)
+    found = domain.explanation(known, known.clocks[clock_id], replica.calendar)
+    if found is None:
+        raise NotFound(f"the terms of clock {clock_id}")
+    return found, row
+
+
+async def letters(
+    engine: AsyncEngine, caller: Caller, filters: dict[str, Any], after: UUID | None, limit: int
+) -> Sequence[Any]:
+    """A page of letters in the order of their ids; `filters` by column (None: any). `letter_id` finds one."""
+    letter = tables.letter.c
+    query = select(tables.letter, _m.number.label("whistle_number")).join_from(
+        tables.letter, tables.matter, letter.whistle_id == _m.whistle_id
+    )
+    query = _scoped(query, caller, letter.department)
+    for name, value in filters.items():
+        if value is not None:
+            query = query.where(letter[name] == value)
+    if after is not None:
+        query = query.where(letter.letter_id > after)
+    async with engine.connect() as connection:
+        rows: Sequence[Any] = (await connection.execute(query.order_by(letter.letter_id).limit(limit))).all()
     return rows
 
 
@@ -218,14 +289,14 @@ def _feed(caller: Caller, last: int) -> Select[Any]:
     query = select(_l.position, _l.key, _l.at, _l.data, _m.number, _m.title, _m.street)
     query = query.join_from(tables.event_log, tables.matter, _about == _m.whistle_id, isouter=True)
     query = query.where(_l.key.not_in(UNTOLD), _l.position > last - _LOOK_BACK, _concerns(caller))
-    if caller.scope != "*" and caller.role != "street":
+    if caller.scope != "*" and not caller.of_street:
         query = query.where(func.coalesce(_l.data["department"].astext, caller.scope) == caller.scope)
     return query.order_by(_l.position.desc()).limit(_FEED)
 
 
 def _stuck(caller: Caller) -> Any:
-    street = caller.scope if caller.role == "street" else None
-    department = caller.scope if caller.role != "street" else None
+    street = caller.scope if caller.of_street else None
+    department = caller.scope if not caller.of_street else None
     return _STUCK.bindparams(everything=caller.scope == "*", street=street, department=department)
 
 
@@ -233,7 +304,7 @@ def _concerns(caller: Caller) -> ColumnElement[bool]:
     """Whether a matter exists for the caller: its own, or one with a task of its own."""
     if caller.scope == "*":
         return true()
-    if caller.role == "street":
+    if caller.of_street:
         return _m.street == caller.scope
     t = tables.task.c
     return exists().where(t.whistle_id == _m.whistle_id, t.department == caller.scope)

@@ -72,7 +72,7 @@ class Live:
 
     def channel(self, language: Language, caller: Caller) -> Channel:
         """The channel for this viewer: people of one scope share one."""
-        whose = "" if caller.scope == "*" else "street" if caller.role == "street" else "department"
+        whose = "" if caller.scope == "*" else "street" if caller.of_street else "department"
         return self._channels.setdefault((language, whose, caller.scope), Channel(language, caller))
 
     async def frame(self, channel: Channel) -> Frame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
+from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -9,11 +10,12 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
 from whistle_escalation import commands, queries
+from whistle_escalation.pages import why as why_due
 from whistle_escalation.pages.live import Live
 from whistle_escalation.pages.words import Words, iso
 from whistle_shared.auth import Caller, Unauthenticated
 from whistle_shared.db import is_outage, is_transient
-from whistle_shared.runtime import Here
+from whistle_shared.runtime import Here, current_caller
 from whistle_shared.web import (
     PAGE_HEADERS,
     PROBLEMS,
@@ -82,6 +84,19 @@ async def _viewer(request: Request, service: Here) -> Caller | None:
 Viewer = Annotated[Caller | None, Depends(_viewer)]
 
 
+@pages.get("/clocks/{clock_id}/why", include_in_schema=False)
+async def why(
+    clock_id: UUID, request: Request, service: Here, viewer: Viewer, lang: Language | None = None
+) -> Response:
+    """A fragment of a page: why a clock is due when it is. For whoever is signed in, or brings a bearer token."""
+    caller = viewer or await current_caller(request, service)
+    explanation, row = await queries.explanation(service.engine, service.replica, caller, clock_id)
+    language = lang or look_of(request).language
+    words = Words(language, _templates(request).texts[language], service.replica.registry)
+    about = why_due.contents(words, explanation, row.title or "…", row.number or "")
+    return HTMLResponse(_templates(request).render(language, "_why.html", **about), headers=PAGE_HEADERS)
+
+
 async def _listener(viewer: Viewer) -> Caller:
     """A stream has nobody to show a form to: 401, never a redirect."""
     if viewer is None:
@@ -120,7 +135,7 @@ def _scope(words: Words, caller: Caller) -> str:
     """Whose matters the viewer sees."""
     if caller.scope == "*":
         return words.gettext("全区")
-    return words.street(caller.scope) if caller.role == "street" else words.department(caller.scope)
+    return words.street(caller.scope) if caller.of_street else words.department(caller.scope)
 
 
 @streams.head("/events", include_in_schema=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from whistle_escalation.pages.mechanism import MILESTONES, PLAIN, VARIED, Variant
 from whistle_escalation.pages.words import Words, mark
 
 _LONGEST = 60
@@ -30,11 +31,10 @@ def told(words: Words, row: Any) -> str:
     facts = data.get("facts") or {}
     street = row.street or facts.get("street")
     about = {"title": row.title or facts.get("title") or "…", "street": words.street(street) if street else ""}
-    if "clock" in data:
-        about |= {
-            "clock": words.clock(data["clock"]),
-            "who": words.bound(data["side"], data["department"], street),
-        }
+    if isinstance(data.get("clock"), str):
+        about["clock"] = words.clock(data["clock"])
+    if "side" in data:
+        about["who"] = words.bound(data["side"], data["department"], street)
     if "rung" in data:
         about["rung"] = words.rung(data["rung"])
     if data.get("department"):
@@ -135,7 +135,37 @@ def _recovered(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> 
     return text % {**about, "receiver": words.receiver(data["receiver"])}
 
 
+def _convened(words: Words, data: Mapping[str, Any], about: dict[str, str]) -> str:
+    n = len(data["departments"])
+    text = words.ngettext("%(street)s召集 %(n)s 个部门会商：%(title)s", "%(street)s召集 %(n)s 个部门会商：%(title)s", n)
+    return text % {**about, "n": n}
+
+
+def _plain(text: str) -> Sentence:
+    return lambda words, data, about: words.gettext(text) % (_filling(words, data) | about)
+
+
+def _varied(variant: Variant, texts: Mapping[str, str]) -> Sentence:
+    return lambda words, data, about: words.gettext(texts[variant(data)]) % (_filling(words, data) | about)
+
+
+def _filling(words: Words, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a text may name, beside the matter itself."""
+    filling: dict[str, Any] = {name: _short(value) for name, value in data.items() if isinstance(value, str)}
+    if data.get("due_at"):
+        filling["due"] = words.exactly(datetime.fromisoformat(data["due_at"]))
+    if "role" in data:
+        filling["role"] = words.role(data["role"])
+    if "milestone" in data:
+        reached = MILESTONES[data["milestone"]]
+        filling["milestone"] = words.gettext(reached)
+    return filling | {"total": (data.get("score") or {}).get("total"), "repeat": data.get("repeat")}
+
+
 SENTENCES: dict[str, Sentence] = {
+    **{name: _plain(text) for name, text in PLAIN.items()},
+    **{name: _varied(*varied) for name, varied in VARIED.items()},
+    "meeting_convened": _convened,
     "whistle_blown": _blown,
     "whistle_withdrawn": _whistle_withdrawn,
     "whistle_dispatched": _dispatched,

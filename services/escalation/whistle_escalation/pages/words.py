@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
+from whistle_shared.clockwork import parse_limit
 from whistle_shared.registry import Registry
 from whistle_shared.web import Language
 
@@ -34,6 +35,9 @@ CLOCKS = {
     "restore": mark("恢复原状"),
     "street_verify": mark("核查"),
     "evaluate": mark("评价"),
+    "adjudication": mark("权责裁定"),
+    "suspension_review": mark("缓办复核"),
+    "reply": mark("函件回复"),
 }
 RUNGS = {
     5: mark("约谈"),
@@ -49,6 +53,15 @@ RECEIVERS = {
     "escalation": mark("计时升级服务"),
 }
 WHISTLE_OFFICE = "whistle_office"
+# Why something is due then. Source: DOMAIN.md C.7.
+ROAD = {
+    "natural": mark("自然时间"),
+    "work": mark("工作时间"),
+    "make_up": mark("调休上班"),
+    "start_day": mark("起始日不计"),
+    "weekend": mark("周末不计"),
+    "day_off": mark("放假不计"),
+}
 SPANS = {
     "days": mark("%(days)s 天 %(hours)s 小时"),
     "hours": mark("%(hours)s 小时 %(minutes)s 分"),
@@ -122,6 +135,22 @@ class Words:
         if not instance:
             return word
         return self.gettext("%(service)s（%(instance)s）") % {"service": word, "instance": instance}
+
+    def limit(self, text: str) -> str:
+        """A limit in words: `4h@work` → `4 个工作小时`."""
+        if text.startswith("per_plan"):
+            return self.gettext("按报备方案")
+        limit = parse_limit(text)
+        n = limit.amount
+        amounts = {
+            ("m", False): self.ngettext("%(n)s 分钟", "%(n)s 分钟", n),
+            ("h", False): self.ngettext("%(n)s 小时", "%(n)s 小时", n),
+            ("d", False): self.ngettext("%(n)s 天", "%(n)s 天", n),
+            ("m", True): self.ngettext("%(n)s 个工作分钟", "%(n)s 个工作分钟", n),
+            ("h", True): self.ngettext("%(n)s 个工作小时", "%(n)s 个工作小时", n),
+            ("d", True): self.ngettext("%(n)s 个工作日", "%(n)s 个工作日", n),
+        }
+        return amounts[limit.unit, limit.is_working] % {"n": n}
 
     def spans(self) -> Mapping[str, str]:
         """How the page's script says how much time is left, or by how much it is over."""

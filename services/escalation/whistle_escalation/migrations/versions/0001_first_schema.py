@@ -72,6 +72,20 @@ CREATE TABLE subject_version (
     version BIGINT NOT NULL,
     PRIMARY KEY (subject)
 );
+CREATE TABLE board (
+    board_id UUID NOT NULL,
+    period TEXT NOT NULL,
+    units TEXT NOT NULL,
+    published_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    published_by TEXT NOT NULL,
+    formulas_version TEXT NOT NULL,
+    registry_version INTEGER NOT NULL,
+    position BIGINT NOT NULL,
+    rows JSONB NOT NULL,
+    PRIMARY KEY (board_id),
+    CONSTRAINT board_units CHECK (units in ('department', 'street'))
+);
+CREATE INDEX board_period ON board (period, units, board_id);
 CREATE TABLE clock (
     clock_id UUID NOT NULL,
     whistle_id UUID NOT NULL,
@@ -85,9 +99,11 @@ CREATE TABLE clock (
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     provisional BOOLEAN NOT NULL,
     calendar_version INTEGER NOT NULL,
+    registry_version INTEGER NOT NULL,
     cycle INTEGER NOT NULL,
     warned INTEGER NOT NULL,
     climbed INTEGER NOT NULL,
+    rungs INTEGER NOT NULL,
     breached_at TIMESTAMP WITH TIME ZONE,
     last_fired_at TIMESTAMP WITH TIME ZONE,
     stopped_at TIMESTAMP WITH TIME ZONE,
@@ -98,7 +114,8 @@ CREATE TABLE clock (
     CONSTRAINT clock_stopped_never_fires CHECK (status = 'running' or next_at is null)
 );
 CREATE INDEX clock_next ON clock (next_at) WHERE next_at is not null;
-CREATE INDEX clock_provisional ON clock (calendar_version) WHERE provisional and status = 'running';
+CREATE INDEX clock_overlooked ON clock (clock_id) WHERE status = 'running' and next_at is null and (breached_at is null or climbed < rungs);
+CREATE INDEX clock_provisional ON clock (calendar_version) WHERE provisional and status in ('running', 'paused');
 CREATE INDEX clock_whistle ON clock (whistle_id);
 CREATE TABLE escalation (
     escalation_id UUID NOT NULL,
@@ -115,15 +132,22 @@ CREATE TABLE escalation (
     rung_at TIMESTAMP WITH TIME ZONE NOT NULL,
     fired_at TIMESTAMP WITH TIME ZONE NOT NULL,
     degraded BOOLEAN NOT NULL,
+    people JSONB NOT NULL,
+    raised_by TEXT,
+    raised_reason TEXT,
     status TEXT NOT NULL,
     ended_at TIMESTAMP WITH TIME ZONE,
     reason TEXT,
     acknowledged_at TIMESTAMP WITH TIME ZONE,
     acknowledged_by TEXT,
+    repeated INTEGER NOT NULL,
+    next_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (escalation_id),
     CONSTRAINT escalation_status CHECK (status in ('open', 'withdrawn', 'resolved')),
+    CONSTRAINT escalation_ended_never_repeats CHECK (status = 'open' or next_at is null),
     CONSTRAINT escalation_once UNIQUE (clock_id, rung)
 );
+CREATE INDEX escalation_next ON escalation (next_at) WHERE next_at is not null;
 CREATE INDEX escalation_open ON escalation (rung) WHERE status = 'open';
 CREATE INDEX escalation_whistle ON escalation (whistle_id);
 CREATE TABLE event_log (
@@ -141,28 +165,81 @@ CREATE TABLE event_log (
 CREATE INDEX event_log_blown ON event_log (at) WHERE key = 'intake.whistle_blown.v1';
 CREATE INDEX event_log_delivery ON event_log (position) WHERE key ~ '[.]delivery_';
 CREATE INDEX event_log_subject ON event_log (subject, position);
+CREATE TABLE letter (
+    letter_id UUID NOT NULL,
+    number TEXT NOT NULL,
+    form TEXT NOT NULL,
+    whistle_id UUID NOT NULL,
+    task_id UUID NOT NULL,
+    department TEXT NOT NULL,
+    escalation_id UUID,
+    text TEXT NOT NULL,
+    issued_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    issued_by TEXT NOT NULL,
+    reply_due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    replied_at TIMESTAMP WITH TIME ZONE,
+    replied_by TEXT,
+    reply TEXT,
+    PRIMARY KEY (letter_id),
+    UNIQUE (number)
+);
+CREATE INDEX letter_whistle ON letter (whistle_id);
+CREATE TABLE letter_counter (
+    year INTEGER NOT NULL,
+    form TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (year, form)
+);
 CREATE TABLE matter (
     whistle_id UUID NOT NULL,
+    round INTEGER,
     number TEXT,
     title TEXT,
     street TEXT,
+    grid TEXT,
     kind TEXT,
     urgency TEXT,
     category TEXT,
     terms JSONB NOT NULL,
-    calendar_version INTEGER NOT NULL,
-    dispatched_at TIMESTAMP WITH TIME ZONE,
+    marks JSONB NOT NULL,
     cancelled_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (whistle_id)
 );
+CREATE TABLE measure_task (
+    task_id UUID NOT NULL,
+    whistle_id UUID NOT NULL,
+    department TEXT NOT NULL,
+    street TEXT NOT NULL,
+    number TEXT NOT NULL,
+    began_at TIMESTAMP WITH TIME ZONE,
+    facts JSONB NOT NULL,
+    counts JSONB NOT NULL,
+    PRIMARY KEY (task_id)
+);
+CREATE INDEX measure_task_began ON measure_task (began_at);
+CREATE INDEX measure_task_whistle ON measure_task (whistle_id);
+CREATE TABLE measure_whistle (
+    whistle_id UUID NOT NULL,
+    street TEXT NOT NULL,
+    number TEXT NOT NULL,
+    began_at TIMESTAMP WITH TIME ZONE,
+    facts JSONB NOT NULL,
+    counts JSONB NOT NULL,
+    PRIMARY KEY (whistle_id)
+);
+CREATE INDEX measure_whistle_began ON measure_whistle (began_at);
 CREATE TABLE task (
     task_id UUID NOT NULL,
     whistle_id UUID NOT NULL,
     department TEXT NOT NULL,
     terms TEXT NOT NULL,
-    acknowledged_at TIMESTAMP WITH TIME ZONE,
-    arrived_at TIMESTAMP WITH TIME ZONE,
-    submitted_at TIMESTAMP WITH TIME ZONE,
+    role TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    called_at TIMESTAMP WITH TIME ZONE,
+    calendar_version INTEGER NOT NULL,
+    registry_version INTEGER NOT NULL,
+    active_at TIMESTAMP WITH TIME ZONE,
+    marks JSONB NOT NULL,
     PRIMARY KEY (task_id)
 );
 CREATE INDEX task_whistle ON task (whistle_id);

@@ -10,12 +10,20 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from whistle_escalation import commands, queries
+from whistle_shared.auth import Role
 from whistle_shared.contracts.vocabulary import ClockName, ClockStatus, Code, EscalationStatus
 from whistle_shared.db import Answer
 from whistle_shared.runtime import CurrentCaller, Here
 from whistle_shared.web import PROBLEMS, Cursor, Limit, StrictRoute, after, next_cursor, respond
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=PROBLEMS)
+
+
+_SIDES: dict[str, tuple[Role, ...]] = {
+    "department": ("department",),
+    "street": ("street", "street_leader"),
+    "district": (),
+}
 
 
 class ClockView(BaseModel):
@@ -28,6 +36,7 @@ class ClockView(BaseModel):
     department: str | None
     name: ClockName
     side: str
+    cycle: int = Field(description="The attempt, the round or the review that it counts for")
     status: ClockStatus
     started_at: datetime
     due_at: datetime
@@ -62,6 +71,10 @@ class EscalationView(BaseModel):
     rung_at: datetime
     fired_at: datetime
     degraded: bool = Field(description="Fired although not everything said before had been heard")
+    people: list[str] = Field(description="Who of the role was on duty; none: its duty desk")
+    raised_by: str | None = Field(description="Who climbed to it by hand")
+    raised_reason: str | None
+    repeated: int = Field(description="How often it was said again")
     status: EscalationStatus
     ended_at: datetime | None
     reason: str | None
@@ -155,7 +168,7 @@ async def list_escalations(
 async def acknowledge(escalation_id: UUID, caller: CurrentCaller, service: Here, request: Request) -> Response:
     """Later rungs still fire. A repetition keeps the first stamp."""
     row = await queries.escalation(service.engine, caller, escalation_id)
-    caller.needs("district", "operations", row.side)
+    caller.needs("district", "operations", *_SIDES[row.side])
     act = partial(
         commands.acknowledge_escalation,
         whistle_id=row.whistle_id,
