@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 
 from whistle_demo import count, messages, oracle, pack, scenario
-from whistle_demo.client import Api, Refused
 from whistle_demo.ledger import Ledger
 from whistle_demo.messages import BadFile, Message
-from whistle_demo.options import BadOption, Options
 from whistle_demo.pack import Pack
 from whistle_demo.scenario import Planned
 
@@ -75,7 +72,19 @@ def test_a_department_that_is_not_active_is_not_expected(sample: Pack) -> None:
 def test_only_a_withdrawal_that_overtook_the_dispatch_owes_no_task(sample: Pack) -> None:
     stands, overtaken = uuid4(), uuid4()
     raised = [(stands, planned(departments=("GA",))), (overtaken, planned())]
-    assert oracle.pairs(raised, frozenset({overtaken}), sample) == {(stands, 1, "GA")}
+    assert oracle.pairs(raised, frozenset({overtaken}), sample) == {(stands, 1, "GA", "routed")}
+
+
+def test_a_story_adds_the_tasks_that_its_decisions_make(sample: Pack) -> None:
+    whistle = uuid4()
+    returned = planned(departments=("SF", "GA"), story="return SF ZJ")
+    assert oracle.pairs([(whistle, returned)], frozenset(), sample) == {
+        (whistle, 1, "SF", "routed"),
+        (whistle, 1, "GA", "routed"),
+        (whistle, 1, "ZJ", "reassigned-1"),
+    }
+    assert oracle.called(planned(departments=("ZJ",), story="meet GDGS"), sample) == {"ZJ", "GDGS"}
+    assert oracle.called(planned(departments=("ZJ",), story="close"), sample) == {"ZJ"}
 
 
 def test_the_oracle_knows_no_service() -> None:
@@ -202,7 +211,14 @@ WHISTLE, TASK, CLOCK = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
 def task(**changes: Any) -> dict[str, Any]:
-    plain = {"task_id": str(TASK), "whistle_id": str(WHISTLE), "round": 1, "department": "GA", "state": "acknowledged"}
+    plain = {
+        "task_id": str(TASK),
+        "whistle_id": str(WHISTLE),
+        "round": 1,
+        "department": "GA",
+        "origin": "routed",
+        "state": "acknowledged",
+    }
     return plain | {"acknowledged_at": "2026-03-09T01:10:00Z"} | changes
 
 
@@ -223,7 +239,7 @@ def rung(number: int, status: str = "open") -> dict[str, Any]:
 
 def told(*tasks: UUID) -> dict[UUID, dict[str, Any]]:
     timeline = [{"event": "department.task_acknowledged.v1", "data": {"task_id": str(task_id)}} for task_id in tasks]
-    return {WHISTLE: {"timeline": timeline}}
+    return {WHISTLE: {"timeline": timeline, "state": "handling"}}
 
 
 def seen(**changes: Any) -> count.Seen:
@@ -235,6 +251,8 @@ def seen(**changes: Any) -> count.Seen:
         "undispatched": frozenset(),
         "queues": {"intake.in": 0, "parking": 0},
         "moving": None,
+        "board_rows": 3,
+        "recomputed_equal": True,
     }
     return count.Seen(**plain | changes)
 
@@ -260,6 +278,13 @@ def test_a_clean_run_counts_no_fault(ledger: Ledger, sample: Pack) -> None:
         "escalations": 2,
         "escalations_by_rung": {"1": 1, "2": 1},
         "escalations_withdrawn": 1,
+        "returns_arbitrated": 0,
+        "extensions_granted": 0,
+        "reworks": 0,
+        "meetings": 0,
+        "whistles_closed": 0,
+        "board_rows": 3,
+        "recomputed_equal": True,
         "lost": 0,
         "duplicated": 0,
         "parked": 0,
@@ -278,6 +303,7 @@ def test_a_clean_run_counts_no_fault(ledger: Ledger, sample: Pack) -> None:
         ({"escalations": [rung(1), rung(1)]}, 0, 1, "doubled: "),
         ({"tasks": [task(), task(department="XF")]}, 0, 0, "nobody asked for XF"),
         ({"moving": "queue intake.in: 3"}, 0, 0, "still moving: queue intake.in: 3"),
+        ({"recomputed_equal": False}, 0, 0, "the measures reckoned anew"),
     ],
 )
 def test_every_fault_is_counted_and_named(
@@ -289,77 +315,25 @@ def test_every_fault_is_counted_and_named(
     assert summary.queues_empty == ("moving" not in changes)
 
 
+def test_what_the_stories_came_to_is_read_from_the_timelines(ledger: Ledger, sample: Pack) -> None:
+    said = [
+        ("dispatch.return_decided.v1", {}),
+        ("dispatch.dispute_decided.v1", {}),
+        ("intake.extension_decided.v1", {"granted": True}),
+        ("dispatch.extension_decided.v1", {"granted": False}),
+        ("intake.task_rework_ordered.v1", {}),
+        ("intake.meeting_minuted.v1", {}),
+    ]
+    whistle = told(TASK)[WHISTLE]
+    whistle["timeline"] += [{"event": event, "data": data} for event, data in said]
+    summary, _ = count.summarise(seen(told={WHISTLE: whistle | {"state": "closed"}}), ledger, sample, 1.0)
+    assert (summary.returns_arbitrated, summary.extensions_granted, summary.reworks) == (2, 1, 1)
+    assert (summary.meetings, summary.whistles_closed) == (1, 1)
+
+
 def test_a_withdrawn_whistle_must_be_cancelled_everywhere(ledger: Ledger, sample: Pack) -> None:
     ledger.withdrawn.add(WHISTLE)
     _, faults = count.summarise(seen(clocks=[clock(status="running")]), ledger, sample, 1.0)
     assert len([fault for fault in faults if fault.startswith("wrong: ")]) == 2
     ended = seen(tasks=[task(state="cancelled")], clocks=[])
     assert count.summarise(ended, ledger, sample, 1.0)[1] == []
-
-
-# -- the patient client
-
-
-async def test_a_command_is_repeated_with_the_same_key_until_it_is_answered() -> None:
-    """INVARIANT: a command is repeated with the same idempotency key until it is answered."""
-    asked: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        if len(asked) == 1:
-            raise httpx.ConnectError("nobody listens", request=request)
-        return httpx.Response(503) if len(asked) == 2 else httpx.Response(201, json={"whistle_id": "w"})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        assert await Api(http, "http://intake", "t").post("/whistles", {"title": "x"}, "k1") == {"whistle_id": "w"}
-    assert [request.headers["Idempotency-Key"] for request in asked] == ["k1"] * 3
-    assert len({request.content for request in asked}) == 1
-
-
-async def test_a_refusal_is_not_repeated() -> None:
-    asked: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(409, text="not possible in this state")
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        with pytest.raises(Refused, match="409 not possible in this state"):
-            await Api(http, "http://department", "t").post("/tasks/1/arrival", {}, "k")
-    assert len(asked) == 1
-
-
-async def test_a_list_is_read_to_its_end() -> None:
-    pages = {None: ([{"n": 1}, {"n": 2}], "two"), "two": ([{"n": 3}], None)}
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        items, cursor = pages[request.url.params.get("cursor")]
-        return httpx.Response(200, json={"items": items, "next_cursor": cursor})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        assert [item["n"] async for item in Api(http, "http://x", "t").items("/tasks")] == [1, 2, 3]
-
-
-# -- the options
-
-
-def test_the_demo_opens_on_a_working_monday_at_nine_in_shanghai() -> None:
-    options = Options.read({})
-    assert options.times.opening.isoformat() == "2026-03-09T09:00:00+08:00"
-    assert options.times.opening.weekday() == 0
-    assert (options.input, options.keep) == (None, False)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("WHISTLE_TIME_RATE", "fast"),
-        ("WHISTLE_TIME_RATE", "0"),
-        ("WHISTLE_TIME_UNTIL", "2026-03-09T08:00:00+08:00"),
-        ("WHISTLE_TIME_UNTIL", "2026-03-09T15:00:00"),
-        ("WHISTLE_TIME_ANCHOR_BUSINESS", "monday"),
-    ],
-)
-def test_an_option_that_cannot_be_is_named(name: str, value: str) -> None:
-    with pytest.raises(BadOption, match=name):
-        Options.read({name: value})

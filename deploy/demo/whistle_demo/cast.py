@@ -121,15 +121,26 @@ HABITS = {
 
 
 class DutyOfficer:
-    """One department's duty desk. `attention`: the share of its tasks that it looks at; `poll`: technical seconds."""
+    """One department's duty desk. `attention`: the share of its tasks that it looks at; `poll`: technical seconds;
+    `elsewhere`: titles of the whistles that stories are told of, which are not its business here."""
 
-    def __init__(self, department: str, api: Api, clock: Clock, ledger: Ledger, attention: float, poll: float) -> None:
+    def __init__(
+        self,
+        department: str,
+        api: Api,
+        clock: Clock,
+        ledger: Ledger,
+        attention: float,
+        poll: float,
+        elsewhere: frozenset[str] = frozenset(),
+    ) -> None:
         self._department = department
         self._api = api
         self._clock = clock
         self._ledger = ledger
         self._attention = attention
         self._poll = poll
+        self._elsewhere = elsewhere
         self._known: set[str] = set()
 
     async def serve(self) -> None:
@@ -142,7 +153,7 @@ class DutyOfficer:
                     self._ledger.problems.append(str(refused))
                     return
                 for task in fresh:
-                    if self._draw("attention", task) < self._attention:
+                    if task["title"] not in self._elsewhere and self._draw("attention", task) < self._attention:
                         answers.create_task(self._answer(task))
                 await asyncio.sleep(self._poll)
 

@@ -19,6 +19,7 @@ from whistle_demo.pack import Pack
 # The broker's figures are up to five seconds old, so calm must last longer than that to be true.
 CALM_SECONDS = 6.0
 SETTLING_SECONDS = 300.0
+_DECIDERS = ("intake", "dispatch")
 _ACKNOWLEDGED = "department.task_acknowledged.v1"
 
 
@@ -36,6 +37,13 @@ class Summary:
     escalations: int
     escalations_by_rung: dict[str, int]
     escalations_withdrawn: int
+    returns_arbitrated: int
+    extensions_granted: int
+    reworks: int
+    meetings: int
+    whistles_closed: int
+    board_rows: int
+    recomputed_equal: bool
     lost: int
     duplicated: int
     parked: int
@@ -48,7 +56,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Everything that the public APIs showed at the end, and what is still moving (None: nothing)."""
+    """Everything that the public APIs showed at the end, and what is still moving (None: nothing).
+
+    `board_rows`: of the boards published at the end; `recomputed_equal`: whether every measure, reckoned anew from the
+    event log alone, is what the service shows.
+    """
 
     tasks: list[dict[str, Any]]
     clocks: list[dict[str, Any]]
@@ -57,6 +69,8 @@ class Seen:
     undispatched: frozenset[UUID]
     queues: dict[str, int]
     moving: str | None
+    board_rows: int = 0
+    recomputed_equal: bool = False
 
 
 async def observe(outside: Outside, ledger: Ledger, end: datetime, tell: Callable[[str], None]) -> Seen:
@@ -110,7 +124,7 @@ async def _look(outside: Outside, ledger: Ledger, moving: str | None, queues: di
         tasks=await outside.tasks(),
         clocks=await outside.clocks(),
         escalations=await outside.escalations(),
-        told=await outside.whistles(set(ledger.acknowledged.values())),
+        told=await outside.whistles({*ledger.acknowledged.values(), *ledger.told}),
         undispatched=await outside.undispatched(at_once),
         queues=queues,
         moving=moving,
@@ -135,6 +149,13 @@ def summarise(seen: Seen, ledger: Ledger, pack: Pack, seconds: float) -> tuple[S
         escalations=len(seen.escalations),
         escalations_by_rung=dict(sorted(by_rung.items())),
         escalations_withdrawn=sum(rung["status"] == "withdrawn" for rung in seen.escalations),
+        returns_arbitrated=_said(seen, "dispatch.return_decided.v1") + _said(seen, "dispatch.dispute_decided.v1"),
+        extensions_granted=sum(_said(seen, f"{who}.extension_decided.v1", granted=True) for who in _DECIDERS),
+        reworks=_said(seen, "intake.task_rework_ordered.v1"),
+        meetings=_said(seen, "intake.meeting_minuted.v1"),
+        whistles_closed=sum(whistle["state"] == "closed" for whistle in seen.told.values()),
+        board_rows=seen.board_rows,
+        recomputed_equal=seen.recomputed_equal,
         lost=len(missing),
         duplicated=oracle.seen_again(called) + oracle.seen_again(fired),
         parked=seen.queues.get(PARKING, 0),
@@ -145,8 +166,17 @@ def summarise(seen: Seen, ledger: Ledger, pack: Pack, seconds: float) -> tuple[S
     return summary, [*ledger.problems, *missing, *wrong, *_doubled(called, fired)]
 
 
+def _said(seen: Seen, event: str, **data: object) -> int:
+    """How often the timelines tell of this event (with these data)."""
+    return sum(
+        entry["event"] == event and data.items() <= entry["data"].items()
+        for whistle in seen.told.values()
+        for entry in whistle["timeline"]
+    )
+
+
 def _pair(task: dict[str, Any]) -> oracle.Pair:
-    return UUID(task["whistle_id"]), task["round"], task["department"]
+    return UUID(task["whistle_id"]), task["round"], task["department"], task["origin"]
 
 
 def _missing(seen: Seen, ledger: Ledger, expected: set[oracle.Pair]) -> list[str]:
@@ -162,7 +192,7 @@ def _missing(seen: Seen, ledger: Ledger, expected: set[oracle.Pair]) -> list[str
     }
     number = ledger.numbers
     return [
-        *(f"lost: no task for {department} under {number[whistle]}" for whistle, _, department in expected - called),
+        *(f"lost: no task for {department} under {number[whistle]}" for whistle, _, department, _ in expected - called),
         *(f"lost: no ack clock for {_name(task, ledger)}" for task in standing if task["task_id"] not in armed),
         *(
             f"lost: the acknowledgement of task {task} is not in the timeline of {number[whistle]}"
@@ -176,7 +206,7 @@ def _wrong(seen: Seen, ledger: Ledger, unexpected: set[oracle.Pair]) -> list[str
     """What is neither lost nor doubled and yet may not be."""
     gone = {str(whistle) for whistle in ledger.withdrawn}
     return [
-        *(f"wrong: nobody asked for {department} under {whistle}" for whistle, _, department in unexpected),
+        *(f"wrong: nobody asked for {department} under {whistle}" for whistle, _, department, _ in unexpected),
         *(
             f"wrong: {_name(task, ledger)} is {task['state']} although its whistle was withdrawn"
             for task in seen.tasks
@@ -188,6 +218,7 @@ def _wrong(seen: Seen, ledger: Ledger, unexpected: set[oracle.Pair]) -> list[str
             if clock["whistle_id"] in gone and clock["status"] == "running"
         ),
         *([f"still moving: {seen.moving}"] if seen.moving else []),
+        *([] if seen.recomputed_equal else ["wrong: the measures reckoned anew from the event log differ"]),
     ]
 
 

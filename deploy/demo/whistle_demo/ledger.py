@@ -14,7 +14,7 @@ Step = Literal["acknowledgement", "arrival", "progress", "submission"]
 class Ledger:
     """`raised`: whistles answered 201. `acknowledged`: task → whistle of the acknowledgements answered 200.
 
-    `problems`: refusals that the script does not expect, in words.
+    `told`: whistles that a story was told of. `problems`: refusals that the script does not expect, in words.
     """
 
     raised: dict[UUID, Planned] = field(default_factory=dict)
@@ -23,4 +23,5 @@ class Ledger:
     steps: Counter[Step] = field(default_factory=Counter)
     withdrawn: set[UUID] = field(default_factory=set)
     routed: set[UUID] = field(default_factory=set)
+    told: set[UUID] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)

@@ -11,7 +11,8 @@ from uuid import UUID
 from whistle_demo.pack import Pack
 from whistle_demo.scenario import Planned
 
-Pair = tuple[UUID, int, str]
+Pair = tuple[UUID, int, str, str]
+"""Whistle, round, department, and how its task came about (EVENTS.md R9)."""
 
 
 def departments(planned: Planned, pack: Pack) -> frozenset[str]:
@@ -21,19 +22,31 @@ def departments(planned: Planned, pack: Pack) -> frozenset[str]:
     return frozenset(planned.departments or route or planned.routed_to) & pack.instances.keys()
 
 
+def later(planned: Planned) -> frozenset[tuple[str, str]]:
+    """Department and origin of the tasks that its story adds to a whistle."""
+    name, *named = planned.story.split() or ("",)
+    origins = {"return": "reassigned-1", "meet": "meeting-1"}
+    return frozenset({(named[-1], origins[name])}) if name in origins else frozenset()
+
+
+def called(planned: Planned, pack: Pack) -> frozenset[str]:
+    """Every department that gets a task sooner or later."""
+    return departments(planned, pack) | {department for department, _ in later(planned)}
+
+
 def needs_office(planned: Planned, pack: Pack) -> bool:
     """Whether the whistle comes to the district whistle office's desk."""
     return not planned.departments and not (planned.category and pack.categories[planned.category].departments)
 
 
 def pairs(raised: Iterable[tuple[UUID, Planned]], undispatched: frozenset[UUID], pack: Pack) -> set[Pair]:
-    """(whistle, round, department) for every whistle that was answered 201. `undispatched`: whistles whose withdrawal
-    overtook their dispatch and which therefore owe no task."""
+    """What is owed for every whistle that was answered 201. `undispatched`: whistles whose withdrawal overtook their
+    dispatch and which therefore owe no task."""
     return {
-        (whistle, 1, department)
+        (whistle, 1, department, origin)
         for whistle, planned in raised
         if whistle not in undispatched
-        for department in departments(planned, pack)
+        for department, origin in {(code, "routed") for code in departments(planned, pack)} | later(planned)
     }
 
 

@@ -20,11 +20,13 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """`instances`: active department → the department service that serves it; `names`: Chinese names of all;
-    `rungs`: whom each rung of the departments' ladder calls."""
+    """`streets`: those that blow without waiting for a leader's signature; `own`: sub-categories of the street's own
+    basic duty list, which are not blown without a reason; `instances`: active department → the department service
+    that serves it; `names`: Chinese names of all; `rungs`: whom each rung of the departments' ladder calls."""
 
     streets: tuple[str, ...]
     categories: dict[str, Category]
+    own: frozenset[str]
     instances: dict[str, str]
     names: dict[str, str]
     rungs: dict[int, str]
@@ -34,8 +36,14 @@ def read(folder: Path) -> Pack:
     """Reads the pack in that folder."""
     departments = list(_rows(folder / "departments.csv"))
     return Pack(
-        streets=tuple(row["code"] for row in _rows(folder / "streets.csv")),
+        streets=tuple(row["code"] for row in _rows(folder / "streets.csv") if row["approval"] == "automatic"),
         categories={row["code"]: _category(row) for row in _rows(folder / "categories.csv")},
+        own=frozenset(
+            code
+            for row in _rows(folder / "duties.csv")
+            if row["level"] == "basic"
+            for code in row["categories"].split(";")
+        ),
         instances={row["code"]: row["instance"] for row in departments if row["active"] == "true"},
         names={row["code"]: row["name_zh"] for row in departments},
         rungs={

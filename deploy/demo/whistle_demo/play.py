@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import httpx
 
-from whistle_demo import client, count, oracle
+from whistle_demo import assessment, client, count, oracle, stories
 from whistle_demo.cast import DutyOfficer, Streets, WhistleOffice
 from whistle_demo.client import Api, Refused
 from whistle_demo.count import Seen
@@ -35,6 +35,8 @@ async def perform(stage: Stage, plans: list[Planned], pack: Pack, progress: Prog
             await _act(http, stage, plans, pack, ledger)
             watch.note = "业务时间已停，等待收尾 business time stands still"
             seen = await count.observe(outside, ledger, stage.clock.end, watch.tell)
+            watch.note = "公布榜单，由事件日志重算 boards, and the numbers reckoned anew from the log"
+            seen = await assessment.assess(seen, outside.escalation, stage.database_urls["escalation"])
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -49,16 +51,28 @@ async def _act(http: httpx.AsyncClient, stage: Stage, plans: list[Planned], pack
     apis = {code: _api(http, stage, "intake", ("street", code)) for code in pack.streets}
     desk = WhistleOffice(_api(http, stage, "dispatch", ("district", "*")), stage.clock, ledger, poll)
     owed = sum(bool(planned.routed_to) and oracle.needs_office(planned, pack) for planned in plans)
-    called = {code for planned in plans for code in oracle.departments(planned, pack)}
+    desks = {
+        code: _api(http, stage, _process(code, pack), ("department", code))
+        for code in sorted({code for planned in plans for code in oracle.called(planned, pack)})
+    }
+    told = [planned for planned in plans if planned.story]
+    elsewhere = frozenset(planned.title for planned in told)
+    cast = stories.Cast(apis, desks, _api(http, stage, "dispatch", ("district", "*")), stage.clock, ledger)
     await stage.clock.reaches(stage.opening)
     async with asyncio.TaskGroup() as group:
-        for code in sorted(called):
-            process = "department" if pack.instances[code] == "hosted" else f"department-{pack.instances[code]}"
-            api = _api(http, stage, process, ("department", code))
-            group.create_task(DutyOfficer(code, api, stage.clock, ledger, attention, poll).serve())
+        for code, api in desks.items():
+            officer = DutyOfficer(code, api, stage.clock, ledger, attention, poll, elsewhere)
+            group.create_task(officer.serve())
+        group.create_task(stories.tell_all(cast, told))
         group.create_task(desk.serve(owed))
         group.create_task(Streets(apis, stage.clock, ledger).raise_all(plans, stage.opening))
         group.create_task(stage.clock.reaches(stage.clock.end))
+
+
+def _process(department: str, pack: Pack) -> str:
+    """The department service that serves it, as a process is named."""
+    instance = pack.instances[department]
+    return "department" if instance == "hosted" else f"department-{instance}"
 
 
 def _api(http: httpx.AsyncClient, stage: Stage, process: str, holder: tuple[str, str]) -> Api:

@@ -24,7 +24,8 @@ class Planned:
 
     `departments`: named by the street, the first leads. `routed_to`: what the district whistle office decides for a
     whistle that finds no route by itself; empty for such a whistle: it stays with the office. `withdrawn_after`:
-    business time from raising to withdrawal; zero: at once, whether or not departments have been called.
+    business time from raising to withdrawal; zero: at once, whether or not departments have been called. `story`: what
+    happens to it beyond that (stories.py), in words; "": nothing.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Planned:
     description: str
     place: str
     beyond_power: str
+    story: str = ""
 
     def body(self) -> dict[str, object]:
         """The request that raises it."""
@@ -90,6 +92,7 @@ def _scripted(number: int, row: dict[str, str]) -> Planned:
         description=row["description"],
         place=row["place"],
         beyond_power=row["beyond_power"],
+        story=row["story"],
     )
 
 
@@ -103,7 +106,7 @@ def from_messages(messages: Sequence[Message], pack: Pack) -> list[Planned]:
 
 
 def _imported(position: int, message: Message, pack: Pack) -> Planned:
-    category = None if position % 10 == 0 else choice(sorted(pack.categories), "category", message.id)
+    category = None if position % 10 == 0 else choice(sorted(pack.categories.keys() - pack.own), "category", message.id)
     known = pack.categories[category] if category else None
     return Planned(
         key=f"message-{position}-{sha256(message.id.encode()).hexdigest()[:16]}",

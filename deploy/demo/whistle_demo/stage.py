@@ -18,9 +18,10 @@ _LEAD = timedelta(seconds=8)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stack that is ready. `addresses` and `tokens` by process name, as `department-ga`."""
+    """A stack that is ready. `addresses`, `database_urls` and `tokens` by process name, as `department-ga`."""
 
     addresses: Mapping[str, str]
+    database_urls: Mapping[str, str]
     tokens: Mapping[str, Mapping[tokens.Holder, str]]
     management_url: str
     clock: Clock
@@ -51,6 +52,7 @@ def build(stack: Stack, project: Path, pack: Pack, times: Times, tell: Callable[
     addresses = stack.start_services()
     return Stage(
         addresses=addresses,
+        database_urls=infrastructure.database_urls,
         tokens=minted,
         management_url=infrastructure.management_url,
         clock=Clock(AffineTime(times.opening, anchor, times.rate, times.end)),

@@ -1,0 +1,30 @@
+"""The end of the play: the boards of the period are published, and the numbers proven against the record."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import replace
+
+from whistle_demo.client import Api
+from whistle_demo.count import Seen
+
+
+async def assess(seen: Seen, operations: Api, database_url: str) -> Seen:
+    """Publishes the department and the street board, and has `whistlectl measures recompute` reckon everything anew
+    from the event log alone. `database_url`: escalation's. Raises Refused."""
+    period = (await operations.get("/measures"))["period"]["name"]
+    boards = [
+        await operations.post("/boards", {"period": period, "by": by}, f"board-{by}") for by in ("department", "street")
+    ]
+    rows = sum(len(board["rows"]) for board in boards)
+    return replace(seen, board_rows=rows, recomputed_equal=await _recomputed(database_url))
+
+
+async def _recomputed(database_url: str) -> bool:
+    program = (sys.executable, "-m", "whistle_ctl", "measures", "recompute", "--json")
+    process = await asyncio.create_subprocess_exec(
+        *program, env={**os.environ, "WHISTLE_DATABASE_URL": database_url}, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    return bool(printed and json.loads(printed)["recomputed_equal"])
