@@ -1,8 +1,9 @@
-"""intake's use cases as its handlers run them, with a Unit that only collects: raising, withdrawing, following."""
+"""intake's use cases as its handlers run them, with a Unit that only collects: withdrawing, following."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -12,71 +13,21 @@ from support import paperwork
 from support.clockface import MONDAY
 from support.desk import FACTS, TASKS, called, step, unrouted
 from support.paperwork import WHISTLE, Sheet
-from whistle_intake import commands, domain, store, tables
+from whistle_intake import commands, domain, tables
 from whistle_intake.consumers import SUBSCRIPTIONS
+from whistle_shared.auth import Caller
 from whistle_shared.contracts import Event
 from whistle_shared.contracts.department import ProgressLogged
-from whistle_shared.contracts.intake import WhistleBlown, WhistleWithdrawn
+from whistle_shared.contracts.intake import WhistleWithdrawn
 from whistle_shared.errors import IllegalTransition, Invalid, NotFound
 
-REGISTRY = paperwork.pack().registry
-BLOW = commands.Blow(
-    whistle_id=WHISTLE,
-    kind="emergency",
-    urgency="critical",
-    street="S01",
-    grid="S01-G001",
-    category="0701",
-    title=FACTS.title,
-    description=FACTS.description,
-    place=FACTS.place,
-    beyond_power_reason=FACTS.beyond_power_reason,
-    departments=("CGJ", "GA"),
-    blown_by=FACTS.blown_by,
-)
-WISH = store.Numbers("S01", "20260601")
+
+def street(code: str = "S01", name: str = "采薇街道") -> Caller:
+    return Caller(uuid4(), name, "street", code)
 
 
 def minutes(after_nine: float) -> datetime:
     return MONDAY + timedelta(minutes=after_nine)
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"street": "S99"}, "street"),
-        ({"grid": "S99-G001"}, "grid"),
-        ({"grid": "S02-G001"}, "grid"),  # another street's grid
-        ({"category": "9999"}, "category"),
-        ({"departments": ("CGJ", "XYZ")}, "departments.1"),
-        ({"kind": "emergency", "urgency": "long_term"}, "urgency"),
-    ],
-)
-def test_what_the_registry_does_not_bear_out_is_refused_by_name(change: dict[str, Any], field: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        commands.check(replace(BLOW, **change), REGISTRY)
-    assert refused.value.field == field
-
-
-def test_a_pair_without_a_policy_is_refused_with_the_legal_ones() -> None:
-    with pytest.raises(Invalid, match=r"legal: critical, urgent$"):
-        commands.check(replace(BLOW, urgency="normal"), REGISTRY)
-
-
-@pytest.mark.parametrize("change", [{}, {"grid": None}, {"category": None}, {"departments": ()}])
-def test_what_the_registry_bears_out_is_taken(change: dict[str, Any]) -> None:
-    commands.check(replace(BLOW, **change), REGISTRY)
-
-
-def test_to_raise_is_to_blow() -> None:
-    sheet = Sheet("intake", MONDAY, {WISH: iter([7])}, {})
-    whistle, facts = commands.blow_whistle(sheet, BLOW, WISH)
-    assert (whistle.number, whistle.state, facts.blown_at) == ("S01-20260601-0007", "blown", MONDAY)
-    (word,) = sheet.words
-    assert word.data == WhistleBlown(whistle_id=WHISTLE, round=1, facts=facts, departments=("CGJ", "GA"))
-    assert (word.to, word.awaiting) == ((), ("dispatch",))
-    (row,) = sheet.rows(tables.whistle)
-    assert (row["number"], row["state"], row["routing"]) == ("S01-20260601-0007", "blown", "pending")
 
 
 # -- a whistle that is followed -----------------------------------------------------------------------------------
@@ -102,9 +53,9 @@ class Folder:
         SUBSCRIPTIONS[type(event.data)](sheet, event)
         return self.keep(sheet)
 
-    def withdraws(self, streets: str = "S01") -> Sheet:
+    def withdraws(self, caller: Caller | None = None) -> Sheet:
         sheet = self.sheet(minutes(30))
-        commands.withdraw_whistle(sheet, WHISTLE, streets, "采薇街道", "重复上报")
+        commands.withdraw_whistle(sheet, WHISTLE, caller or street(), "重复上报")
         return self.keep(sheet)
 
 
@@ -201,10 +152,10 @@ def test_a_withdrawal_wins_over_a_submission_that_arrives_later() -> None:
 def test_another_streets_whistle_is_not_there() -> None:
     folder = Folder()
     with pytest.raises(NotFound):
-        folder.withdraws(streets="S02")
+        folder.withdraws(street("S02"))
     with pytest.raises(NotFound):
-        commands.withdraw_whistle(Sheet("intake", MONDAY, None, {}), WHISTLE, "*", "x", "y")
-    assert folder.withdraws(streets="*").words
+        commands.withdraw_whistle(Sheet("intake", MONDAY, None, {}), WHISTLE, street(), "y")
+    assert folder.withdraws(Caller(uuid4(), "区吹哨办", "district", "*")).words
 
 
 def test_a_whistle_is_not_taken_back_once_work_has_begun() -> None:

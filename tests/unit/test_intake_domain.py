@@ -22,11 +22,14 @@ LETTERS = dict(zip("apws", STAMPS, strict=True))  # acknowledged, present, worki
 def task(story: str, department: str = "CGJ", role: str | None = "assist") -> domain.Task:
     """A task that went this way, an hour a step: `ap` has acknowledged and then reported in."""
     taken = {LETTERS[letter]: MONDAY + timedelta(hours=hour) for hour, letter in enumerate(story, 1)}
-    return domain.Task(uuid5(WHISTLE, department), department, role, MONDAY, **taken)  # type: ignore[arg-type]
+    known = domain.Task(uuid5(WHISTLE, department), department, role, called_at=MONDAY, attempt=story.count("s"))
+    return replace(known, **taken)  # type: ignore[arg-type]
 
 
 def whistle(*tasks: domain.Task) -> domain.Whistle:
-    blown = domain.Whistle(WHISTLE, "S01-20260601-0007", "S01", 1, "dispatched" if tasks else "pending")
+    blown = domain.Whistle(
+        WHISTLE, "S01-20260601-0007", "S01", 1, "dispatched" if tasks else "pending", blown_at=MONDAY
+    )
     return replace(blown, tasks={known.task_id: known for known in tasks})
 
 
@@ -125,8 +128,10 @@ def test_a_whistle_is_not_taken_back_twice() -> None:
         domain.withdraw(domain.withdraw(whistle(), MONDAY), MONDAY)
 
 
-def test_the_states_are_those_of_events_section_3() -> None:
-    assert set(get_args(domain.State)) == {*ORDER, "withdrawn"}
+def test_the_states_are_those_of_domain_c1() -> None:
+    around = {"draft", "pending_approval", "self_handled", "joined", "closed", "withdrawn"}
+    assert set(get_args(domain.State)) == {*ORDER, "suspended", "pending_evaluation", *around}
+    assert set(domain.OPEN) == {*ORDER, "suspended", "pending_evaluation"}
 
 
 def test_first_stamps_are_kept_whatever_the_order_of_arrival() -> None:

@@ -1,5 +1,8 @@
 """intake owns the matter: whistles, their numbers, withdrawal, and every decision the street takes.
 
-Publishes `intake.whistle_blown.v1`, `intake.whistle_withdrawn.v1`. Consumes the registry and, for the timeline, what
-dispatch, the departments and escalation say about its whistles.
+Publishes a whistle's life from the draft to the closing and the reopening, and what the street decides on the way:
+verification, rework, scores, call-backs, meetings, first extensions, short suspensions, urges. Consumes the registry
+and the calendars; for the timeline and the derived state, what dispatch, the departments and escalation say about its
+whistles; and of that, for decisions of its own, requests for more time, the district's word on a score, and the
+breach of the street's own clock for scoring.
 """

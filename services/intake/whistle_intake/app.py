@@ -3,9 +3,10 @@
 from functools import partial
 
 import whistle_intake
-from whistle_intake import api, consumers, store
+from whistle_intake import api, consumers, store, timers
 from whistle_intake.settings import Settings
 from whistle_shared.runtime import Service, make_time
+from whistle_shared.timers import Timer
 from whistle_shared.timesource import TimeSource
 
 
@@ -21,5 +22,10 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         admits=lambda event: consumers.admits(service.replica, event),
     )
     service.ready_checks.append(partial(api.registry_missing, service))
-    service.app.include_router(api.router)
+    timer = Timer(
+        timers.Secretary(service.group).fire, service.consumer.caught_up_to, service.time, settings.grace_seconds
+    )
+    service.duties["timer"] = timer.run
+    for router in api.routers:
+        service.app.include_router(router)
     return service

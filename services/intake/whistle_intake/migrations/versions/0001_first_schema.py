@@ -72,6 +72,75 @@ CREATE TABLE subject_version (
     version BIGINT NOT NULL,
     PRIMARY KEY (subject)
 );
+CREATE TABLE callback (
+    whistle_id UUID NOT NULL,
+    round INTEGER NOT NULL,
+    contacted BOOLEAN NOT NULL,
+    solved BOOLEAN,
+    satisfaction TEXT,
+    waived BOOLEAN NOT NULL,
+    note TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (whistle_id, round)
+);
+CREATE TABLE evaluation (
+    task_id UUID NOT NULL,
+    revision INTEGER NOT NULL,
+    whistle_id UUID NOT NULL,
+    score JSONB NOT NULL,
+    basis TEXT NOT NULL,
+    by_default BOOLEAN NOT NULL,
+    by TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (task_id, revision)
+);
+CREATE INDEX evaluation_whistle ON evaluation (whistle_id);
+CREATE TABLE meeting (
+    meeting_id UUID NOT NULL,
+    whistle_id UUID NOT NULL,
+    round INTEGER NOT NULL,
+    departments JSONB NOT NULL,
+    starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    place TEXT NOT NULL,
+    agenda TEXT NOT NULL,
+    convened_by TEXT NOT NULL,
+    convened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    attended JSONB NOT NULL,
+    minutes TEXT,
+    items JSONB NOT NULL,
+    minuted_by TEXT,
+    minuted_at TIMESTAMP WITH TIME ZONE,
+    PRIMARY KEY (meeting_id)
+);
+CREATE INDEX meeting_whistle ON meeting (whistle_id);
+CREATE TABLE request (
+    request_id UUID NOT NULL,
+    whistle_id UUID NOT NULL,
+    task_id UUID NOT NULL,
+    department TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    decider TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    asked_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    reason TEXT NOT NULL,
+    asked_by TEXT NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    clock TEXT,
+    current_due_at TIMESTAMP WITH TIME ZONE,
+    cause TEXT,
+    status TEXT NOT NULL,
+    reviews INTEGER NOT NULL,
+    granted_until TIMESTAMP WITH TIME ZONE,
+    answer TEXT,
+    decided_by TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE,
+    PRIMARY KEY (request_id),
+    CONSTRAINT request_kind CHECK (kind in ('extension', 'suspension')),
+    CONSTRAINT request_status CHECK (status in ('pending', 'granted', 'refused'))
+);
+CREATE INDEX request_pending ON request (request_id) WHERE status = 'pending';
+CREATE INDEX request_whistle ON request (whistle_id);
 CREATE TABLE street_counter (
     street TEXT NOT NULL,
     day TEXT NOT NULL,
@@ -83,11 +152,32 @@ CREATE TABLE task (
     whistle_id UUID NOT NULL,
     department TEXT NOT NULL,
     role TEXT,
+    called_as TEXT,
+    led_at TIMESTAMP WITH TIME ZONE,
+    round INTEGER,
+    presence TEXT,
+    origin TEXT NOT NULL,
+    title TEXT NOT NULL,
     called_at TIMESTAMP WITH TIME ZONE,
     acknowledged_at TIMESTAMP WITH TIME ZONE,
     arrived_at TIMESTAMP WITH TIME ZONE,
     progressed_at TIMESTAMP WITH TIME ZONE,
+    attempt INTEGER NOT NULL,
     submitted_at TIMESTAMP WITH TIME ZONE,
+    reworked INTEGER NOT NULL,
+    verified_at TIMESTAMP WITH TIME ZONE,
+    vetoed BOOLEAN NOT NULL,
+    revision INTEGER NOT NULL,
+    evaluated_at TIMESTAMP WITH TIME ZONE,
+    suspended_at TIMESTAMP WITH TIME ZONE,
+    suspended_by TEXT,
+    resumed_at TIMESTAMP WITH TIME ZONE,
+    returned_at TIMESTAMP WITH TIME ZONE,
+    disputed_at TIMESTAMP WITH TIME ZONE,
+    settled_at TIMESTAMP WITH TIME ZONE,
+    ended TEXT,
+    verify_limit TEXT,
+    calendar_version INTEGER,
     person TEXT,
     PRIMARY KEY (task_id)
 );
@@ -108,20 +198,41 @@ CREATE TABLE whistle (
     whistle_id UUID NOT NULL,
     number TEXT NOT NULL,
     street TEXT NOT NULL,
+    initiator TEXT,
+    category TEXT,
+    grid TEXT,
+    latitude DOUBLE PRECISION,
+    longitude DOUBLE PRECISION,
     facts JSONB NOT NULL,
     departments JSONB NOT NULL,
+    override_reason TEXT,
+    distinct_reason TEXT,
     round INTEGER NOT NULL,
+    stage TEXT NOT NULL,
     routing TEXT NOT NULL,
     state TEXT NOT NULL,
-    blown_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    drafted_by TEXT,
+    submitted_by TEXT,
+    signature TEXT,
+    signature_due_at TIMESTAMP WITH TIME ZONE,
+    signed_by TEXT,
+    joined_to UUID,
+    blown_at TIMESTAMP WITH TIME ZONE,
+    closed_at TIMESTAMP WITH TIME ZONE,
     withdrawn_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (whistle_id),
     CONSTRAINT whistle_round CHECK (round >= 1),
     CONSTRAINT whistle_routing CHECK (routing in ('pending', 'unrouted', 'dispatched')),
-    CONSTRAINT whistle_state CHECK (state in ('blown', 'responding', 'on_scene', 'handling', 'pending_verify', 'withdrawn')),
+    CONSTRAINT whistle_stage CHECK (stage in ('draft', 'pending_approval', 'self_handled', 'joined', 'open', 'closed', 'withdrawn')),
+    CONSTRAINT whistle_state CHECK (state in ('draft', 'pending_approval', 'self_handled', 'joined', 'blown', 'responding', 'on_scene', 'handling', 'suspended', 'pending_verify', 'pending_evaluation', 'closed', 'withdrawn')),
+    CONSTRAINT whistle_signature CHECK (signature in ('owed', 'given', 'missed', 'late')),
     UNIQUE (number)
 );
+CREATE INDEX whistle_initiator ON whistle (initiator, whistle_id) WHERE initiator is not null;
+CREATE INDEX whistle_near ON whistle (category, stage, latitude) WHERE latitude is not null;
+CREATE INDEX whistle_same_grid ON whistle (category, grid, stage, whistle_id) WHERE stage in ('open', 'closed');
 CREATE INDEX whistle_street ON whistle (street, whistle_id);
+CREATE INDEX whistle_unsigned ON whistle (signature_due_at) WHERE signature = 'owed';
 """
 
 

@@ -1,15 +1,18 @@
 """Read models: a page of whistles, and one whistle with its whole timeline."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import uuid_utils.compat
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_intake import domain, store, tables
 from whistle_shared.auth import Caller
 from whistle_shared.errors import NotFound
+from whistle_shared.registry import Regulation
 
 
 async def whistles(
@@ -18,7 +21,9 @@ async def whistles(
     """A page of the caller's whistles, newest first."""
     w = tables.whistle.c
     query = select(tables.whistle).order_by(w.whistle_id.desc()).limit(limit)
-    if caller.scope != "*":
+    if caller.role == "department":
+        query = query.where(w.initiator == caller.scope)
+    elif caller.scope != "*":
         query = query.where(w.street == caller.scope)
     if state is not None:
         query = query.where(w.state == state)
@@ -28,6 +33,18 @@ async def whistles(
         return (await connection.execute(query)).all()
 
 
+async def similar(
+    engine: AsyncEngine, probe: domain.Probe, regulation: Regulation, now: datetime
+) -> Sequence[domain.Known]:
+    """The newest whistles that may be about the same matter."""
+    if not probe.searchable:
+        return ()
+    asked = uuid_utils.compat.uuid7()
+    async with engine.connect() as connection:
+        found = await store.find_similar(connection, {asked: probe}, regulation, now)
+    return found.get(asked, ())
+
+
 async def whistle(
     engine: AsyncEngine, caller: Caller, whistle_id: UUID
 ) -> tuple[Any, list[domain.Task], Sequence[Any]]:
@@ -35,7 +52,7 @@ async def whistle(
     w, t, line = tables.whistle.c, tables.task.c, tables.timeline.c
     async with engine.connect() as connection:
         row = (await connection.execute(select(tables.whistle).where(w.whistle_id == whistle_id))).one_or_none()
-        if row is None or not caller.covers(row.street):
+        if row is None or not store.owns(caller, row.street, row.initiator):
             raise NotFound(f"whistle {whistle_id}")
         found = await connection.execute(
             select(tables.task).where(t.whistle_id == whistle_id).order_by(t.role.desc(), t.department)

@@ -1,0 +1,82 @@
+"""intake's use cases, one function each: load, decide, save, emit."""
+
+from whistle_intake.commands.blowing import (
+    HandedUp,
+    KnownAlready,
+    Reasons,
+    draft_whistle,
+    edit_draft,
+    join_whistle,
+    likeness,
+    raise_whistle,
+    submit_draft,
+)
+from whistle_intake.commands.calling_back import record_callback
+from whistle_intake.commands.evaluating import rewrite_score, score_by_default, score_task
+from whistle_intake.commands.following import (
+    call_tasks,
+    cancel_tasks,
+    change_task,
+    end_tasks,
+    follow_routing,
+    follow_task,
+    give_lead,
+)
+from whistle_intake.commands.granting import Decision, decide_request, note_request, resume_task
+from whistle_intake.commands.meeting import (
+    Call,
+    Minutes,
+    check_departments,
+    check_items,
+    convene_meeting,
+    file_minutes,
+    note_attendance,
+)
+from whistle_intake.commands.reopening import reopen, reopen_whistle
+from whistle_intake.commands.signing import approve_whistle, miss_signature, reject_whistle
+from whistle_intake.commands.standing import Office
+from whistle_intake.commands.verifying import urge_task, verify_task
+from whistle_intake.commands.withdrawing import withdraw_whistle
+
+__all__ = [
+    "Call",
+    "Decision",
+    "HandedUp",
+    "KnownAlready",
+    "Minutes",
+    "Office",
+    "Reasons",
+    "approve_whistle",
+    "call_tasks",
+    "cancel_tasks",
+    "change_task",
+    "check_departments",
+    "check_items",
+    "convene_meeting",
+    "decide_request",
+    "draft_whistle",
+    "edit_draft",
+    "end_tasks",
+    "file_minutes",
+    "follow_routing",
+    "follow_task",
+    "give_lead",
+    "join_whistle",
+    "likeness",
+    "miss_signature",
+    "note_attendance",
+    "note_request",
+    "raise_whistle",
+    "record_callback",
+    "reject_whistle",
+    "reopen",
+    "reopen_whistle",
+    "resume_task",
+    "rewrite_score",
+    "score_by_default",
+    "score_task",
+    "submit_draft",
+    "urge_task",
+    "verify_task",
+    "withdraw_whistle",
+]

@@ -1,0 +1,8 @@
+"""intake's tables."""
+
+from whistle_intake.tables.decisions import callback, evaluation, meeting, request
+from whistle_intake.tables.metadata import metadata
+from whistle_intake.tables.tasks import task, timeline
+from whistle_intake.tables.whistles import street_counter, whistle
+
+__all__ = ["callback", "evaluation", "meeting", "metadata", "request", "street_counter", "task", "timeline", "whistle"]
