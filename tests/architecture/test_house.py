@@ -25,7 +25,7 @@ _REQUIRED = {
     "domain",
     "settings",
 }
-_OPTIONAL = {"pages", "timers"}
+_OPTIONAL = {"pages", "timers", "measures", "ledger"}
 _FOLDERS = {"templates", "migrations", "locale", "static"}
 _LONGEST_FILE, _LONGEST_FUNCTION = 400, 60
 _CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time")}

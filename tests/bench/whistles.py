@@ -29,9 +29,11 @@ def fanned_out() -> list[Sample]:
 
 
 def mixed() -> list[Sample]:
-    """Every sub-category of the catalogue with its usual kind and urgency."""
+    """Every sub-category that a street may simply blow, with its usual kind and urgency."""
     streets = _streets()
-    return [_sample(row, streets[n % len(streets)]) for n, row in enumerate(_rows("categories.csv"))]
+    basic = {code for row in _rows("duties.csv") if row["level"] == "basic" for code in row["categories"].split(";")}
+    rows = (row for row in _rows("categories.csv") if row["code"] not in basic)
+    return [_sample(row, streets[n % len(streets)]) for n, row in enumerate(rows)]
 
 
 def routes() -> dict[str, tuple[str, ...]]:
@@ -57,6 +59,8 @@ def _sample(category: dict[str, str], street: str) -> Sample:
         "description": _TEXT * 6,
         "place": "东门路 12 号门前",
         "beyond_power_reason": "权属不明，街道无权处置。",
+        # All of one sub-category are alike.
+        "distinct_reason": "压力测量，每件各自成立。",
     }
     tasks = len(_departments(category))
     clocks = tasks * len(clock_names(kind, urgency)) if tasks else 1
@@ -74,7 +78,8 @@ def _category(code: str) -> dict[str, str]:
 
 
 def _streets() -> list[str]:
-    return [row["code"] for row in _rows("streets.csv")]
+    """The streets whose whistles are blown when they are submitted."""
+    return [row["code"] for row in _rows("streets.csv") if row["approval"] == "automatic"]
 
 
 def _rows(file: str) -> list[dict[str, str]]:

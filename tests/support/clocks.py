@@ -53,4 +53,6 @@ def instants(spec: ClockSpec, length: timedelta, delays: Sequence[timedelta]) ->
 
 def started(spec: ClockSpec, schedule: ClockSchedule) -> domain.Clock:
     """The clock of CGJ's task, just started."""
-    return domain.start(domain.Matter(WHISTLE), spec, schedule, domain.Task(TASK, "CGJ"), "standard", 1)
+    task = domain.Task(TASK, "CGJ")
+    course = domain.Course(TASK, task, "standard", spec, schedule.start_at, versions=(1, 0))
+    return domain.begin(WHISTLE, domain.clock_id(TASK, spec.name), course, schedule)

@@ -1,9 +1,11 @@
 """escalation at work on one whistle, without a database, and what it hears: for tests of its use cases."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import count
+from typing import Any, Literal
 from uuid import UUID
 
 from support import paperwork
@@ -20,7 +22,8 @@ from whistle_shared.replica import Replica
 from whistle_shared.timers import Horizon
 
 MINUTE = timedelta(minutes=1)
-STEPS: dict[domain.Step, type[TaskEvent]] = {
+Step = Literal["acknowledged", "arrived", "submitted"]
+STEPS: dict[Step, type[TaskEvent]] = {
     "acknowledged": TaskAcknowledged,
     "arrived": ResponderCheckedIn,
     "submitted": TaskSubmitted,
@@ -39,6 +42,7 @@ class Desk:
     replica: Replica = field(default_factory=paperwork.replica)
     loaded: store.Loaded = field(default_factory=lambda: store.Loaded(domain.Matter(WHISTLE), exists=False))
     said: list[EventData] = field(default_factory=list)
+    numbers: dict[domain.Series, Iterator[int]] = field(default_factory=lambda: defaultdict(lambda: count(1)))
 
     @property
     def matter(self) -> domain.Matter:
@@ -52,9 +56,22 @@ class Desk:
         return self.keep(unit)
 
     def looks(self, at: datetime, degraded: bool = False) -> list[EventData]:
-        """The timer comes by at `at` and fires what is due."""
+        """The timer comes by at `at` and fires what is due; no letter is written."""
         unit = self.unit(at)
         commands.fire_matter(unit, WHISTLE, Horizon(at, degraded))
+        return self.keep(unit)
+
+    def writes(self, at: datetime) -> list[EventData]:
+        """The timer comes by at `at`, fires what is due and writes the letters that it calls for."""
+        unit = self.unit(at)
+        for owed in commands.fire_matter(unit, WHISTLE, Horizon(at, degraded=False)):
+            commands.issue_letter(unit, owed, domain.Series.at(at, owed.form))
+        return self.keep(unit)
+
+    def does(self, act: Any, at: datetime, *arguments: Any) -> list[EventData]:
+        """Somebody gives a command at `at`: `act` and its arguments after the Unit."""
+        unit = self.unit(at)
+        act(unit, *arguments)
         return self.keep(unit)
 
     def watches(self, until: datetime) -> list[EventData]:
@@ -63,13 +80,15 @@ class Desk:
 
     def _looks(self, until: datetime) -> Iterator[datetime]:
         while True:
-            due = [clock.next_at for clock in self.matter.clocks.values() if clock.next_at and clock.next_at <= until]
+            looks = [clock.next_at for clock in self.matter.clocks.values()]
+            looks += [standing.next_at for standing in self.matter.escalations.values()]
+            due = [at for at in looks if at is not None and at <= until]
             if not due:
                 return
             yield min(due)
 
     def unit(self, at: datetime) -> Sheet:
-        return Sheet("escalation", at, self.replica, {WHISTLE: self.loaded})
+        return Sheet("escalation", at, store.Reference(self.replica, self.numbers), {WHISTLE: self.loaded})
 
     def keep(self, unit: Sheet) -> list[EventData]:
         self.loaded = unit.cases[WHISTLE]
@@ -98,7 +117,7 @@ def instance_of(department: str) -> str:
     return f"department.{paperwork.pack().registry.department_by_code[department].instance}"
 
 
-def step(department: str, which: domain.Step, at: datetime, task_id: UUID | None = None) -> Event[Any]:
+def step(department: str, which: Step, at: datetime, task_id: UUID | None = None) -> Event[Any]:
     """A department takes a step at `at`."""
     about = {
         "whistle_id": WHISTLE,
@@ -107,7 +126,7 @@ def step(department: str, which: domain.Step, at: datetime, task_id: UUID | None
         "by": "值班室",
         "person": "王建国",
     }
-    more: dict[domain.Step, dict[str, str]] = {
+    more: dict[Step, dict[str, str]] = {
         "acknowledged": {},
         "arrived": {"place": "采薇路 12 号", "mode": "on_site"},
         "submitted": {"result": "已修复"},

@@ -271,12 +271,25 @@ class Ground:
         """Wait until escalation, if it runs, has nothing left to fire at this instant, and everybody has heard."""
         if "escalation" in self.services:
             await until(self._nothing_due, "every due clock to fire")
+        if "dispatch" in self.services:
+            await until(self._nothing_undecided, "every overdue return to be disputed")
         await self.settles()
 
     async def _nothing_due(self) -> bool:
         async with self.services["escalation"].engine.connect() as connection:
             due = await connection.execute(
-                text("select count(*) from clock where next_at <= :now"), {"now": self.time.now()}
+                text(
+                    "select (select count(*) from clock where next_at <= :now)"
+                    " + (select count(*) from escalation where next_at <= :now)"
+                ),
+                {"now": self.time.now()},
+            )
+            return bool(due.scalar_one() == 0)
+
+    async def _nothing_undecided(self) -> bool:
+        async with self.services["dispatch"].engine.connect() as connection:
+            due = await connection.execute(
+                text("select count(*) from request where decide_by <= :now"), {"now": self.time.now()}
             )
             return bool(due.scalar_one() == 0)
 

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from support.clockface import MONDAY
 from support.places import SAMPLE
-from whistle_dispatch.domain import Pack, Plan, plan, read_pack, triage_clock
+from whistle_dispatch.domain import Pack, Plan, called, plan, read_pack, triage_clock
 from whistle_dispatch.domain.terms import Rules
 from whistle_shared.contracts import Event, EventData
-from whistle_shared.contracts.dispatch import ClockSpec, TaskCalled, WhistleDispatched
+from whistle_shared.contracts.dispatch import ClockSpec, WhistleDispatched
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import Kind, Urgency
 from whistle_shared.db import Unit
@@ -72,16 +72,7 @@ def dispatched(about: WhistleFacts, departments: Sequence[str] = (), at: datetim
         round=1,
         facts=about,
         whistle_due_at=planned.whistle_due_at,
-        tasks=tuple(
-            TaskCalled(
-                task_id=task.task_id,
-                department=task.department,
-                role=task.role,
-                presence=task.presence,
-                terms="standard",
-            )
-            for task in planned.tasks
-        ),
+        tasks=tuple(called(task, planned.named(task), about, rules()) for task in planned.tasks),
         terms=planned.terms,
         registry_version=1,
         calendar_version=rules().calendar.version,

@@ -102,6 +102,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no policy for the pair": ({"kind": "emergency", "urgency": "long_term"}, "urgency"),
     "unknown kind": ({"kind": "party"}, "kind"),
     "unknown urgency": ({"urgency": "soon"}, "urgency"),
+    "a point off the globe": ({"location": {"latitude": 90.5, "longitude": 0}}, "location.latitude"),
+    "half a point": ({"location": {"latitude": 39.9}}, "location.longitude"),
+    "a point that is a text": ({"location": "39.9,116.4"}, "location"),
+    "a flag that is a text": ({"cross_district": "yes"}, "cross_district"),
+    "a reason nobody can see": ({"distinct_reason": " \u200b"}, "distinct_reason"),
 }
 
 

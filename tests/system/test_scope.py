@@ -67,8 +67,14 @@ async def test_clocks_and_escalations_are_seen_by_those_they_concern(city: City)
 
 
 NOT_FOR = [
-    ("intake", "POST", "/api/v1/whistles", "department", "CGJ"),
-    ("intake", "GET", "/api/v1/whistles", "department", "CGJ"),
+    ("intake", "POST", "/api/v1/whistles", "community", "S01"),
+    ("intake", "POST", "/api/v1/whistles", "operations", "*"),
+    ("intake", "GET", "/api/v1/whistles/{id}", "department", "CGJ"),
+    ("intake", "GET", "/api/v1/whistles/{id}", "community", "S02"),
+    ("intake", "POST", "/api/v1/whistles/{id}/approval", "street", "S01"),
+    ("intake", "POST", "/api/v1/whistles/{id}/approval", "district", "*"),
+    ("intake", "POST", "/api/v1/whistles/{id}/approval", "street_leader", "S02"),
+    ("intake", "POST", "/api/v1/whistles/{id}/reopening", "street", "S02"),
     ("dispatch", "GET", "/api/v1/dispatches", "street", "S01"),
     ("dispatch", "GET", "/api/v1/dispatches", "department", "CGJ"),
     ("dispatch", "POST", "/api/v1/dispatches/{id}/routing", "street", "S01"),
@@ -87,6 +93,8 @@ async def test_a_role_may_not_do_what_is_anothers(
     body = {"person": "王敏"} if "tasks" in path else {"departments": ["CGJ"]}
     if path == "/api/v1/whistles":
         body = city.street("S01").says()
+    if path.endswith("reopening"):
+        body = {"cause": "relapse", "reason": "再次缺失"}
     target = path.format(id=task["task_id"] if "tasks" in path else whistle.whistle_id)
     more = {"json": body, "headers": {"Idempotency-Key": "k"}} if method == "POST" else {}
     answer = await city.call(producer, method, target, role=role, scope=scope, **more)

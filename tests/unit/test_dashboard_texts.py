@@ -17,7 +17,7 @@ from whistle_escalation import queries
 from whistle_escalation.pages import panels, sentences
 from whistle_escalation.pages.words import CLOCKS, RUNGS, Words
 from whistle_shared.contracts import TYPES
-from whistle_shared.contracts.vocabulary import ClockName
+from whistle_shared.contracts.vocabulary import ClockName, Milestone, Satisfaction
 from whistle_shared.registry import Registry
 from whistle_shared.web import LANGUAGES, Language, Templates
 
@@ -30,6 +30,7 @@ CLOCK = {"clock": "ack", "side": "department", "department": "CGJ", "due_at": "2
 RUNG = {**CLOCK, "rung": 2, "role": "department_head"}
 DELIVERY = {"receiver": "department.hosted", "event_id": str(UUID(int=1))}
 TASK = {"department": "CGJ", "person": "Wang Min"}
+DECIDED = {"department": "CGJ", "reason": "by the duty list", "by": "Zhou"}
 SAID: dict[str, list[dict[str, Any]]] = {
     "whistle_blown": [{"facts": {"street": "S01", "title": "Manhole cover missing"}}],
     "whistle_withdrawn": [{"reason": "solved"}],
@@ -56,6 +57,48 @@ SAID: dict[str, list[dict[str, Any]]] = {
     "escalation_resolved": [RUNG],
     "escalation_acknowledged": [{**RUNG, "by": "Zhou"}],
     "deadline_recomputed": [CLOCK],
+    "signature_missed": [{"street": "S01", "owed_until": "2026-06-02T01:45:00Z"}],
+    "whistle_joined": [{"by": "Zhou"}],
+    "whistle_reopened": [
+        {"cause": cause, "reason": "it is back"} for cause in ("relapse", "false_completion", "dissatisfied")
+    ],
+    "whistle_closed": [{"callback": callback} for callback in ("done", "waived")],
+    "callback_recorded": [
+        {"satisfaction": satisfaction, "waived": waived}
+        for satisfaction, waived in (
+            *((answer, False) for answer in get_args(Satisfaction)),
+            (None, False),
+            (None, True),
+        )
+    ],
+    "task_verified": [DECIDED],
+    "task_rework_ordered": [{**DECIDED, "reasons": "the cover still rattles"}],
+    "task_evaluated": [{**DECIDED, "score": {"total": 91}, "by_default": default} for default in (False, True)],
+    "meeting_convened": [{"departments": ["CGJ"]}, {"departments": ["CGJ", "GA"]}],
+    "meeting_minuted": [{"minutes": "agreed"}],
+    "task_urged": [{**DECIDED, "note": "hurry up"}],
+    "task_reminded": [{**DECIDED, "note": "hurry up"}],
+    "task_resumed": [{"department": "CGJ", "reason": "the permit is here"}],
+    "return_requested": [{**TASK, "reason": "not ours"}],
+    "return_decided": [{**DECIDED, "upheld": upheld} for upheld in (True, False)],
+    "dispute_opened": [{"department": "CGJ", "clock": {"name": "adjudication"}}],
+    "dispute_decided": [{**DECIDED, "upheld": upheld} for upheld in (True, False)],
+    "lead_changed": [DECIDED],
+    "milestone_reached": [{**TASK, "milestone": milestone} for milestone in get_args(Milestone)],
+    "extension_requested": [{**TASK, "clock": "resolve", "reason": "rain", "due_at": "2026-06-02T01:45:00Z"}],
+    "extension_decided": [
+        {**DECIDED, "clock": "resolve", "granted": granted, "due_at": due}
+        for granted, due in ((True, "2026-06-02T01:45:00Z"), (False, None))
+    ],
+    "suspension_requested": [{**TASK, "reason": "rain"}],
+    "suspension_decided": [{**DECIDED, "granted": granted} for granted in (True, False)],
+    "score_appealed": [{**TASK, "reason": "we were there"}],
+    "score_appeal_decided": [{**DECIDED, "granted": granted} for granted in (True, False)],
+    "letter_issued": [{"department": "CGJ", "number": "No. 7", "due_at": "2026-06-02T01:45:00Z"}],
+    "letter_replied": [TASK],
+    "escalation_repeated": [{**RUNG, "repeat": 2, "stale": stale} for stale in (True, False)],
+    "rung_skipped": [RUNG],
+    "clock_overlooked": [CLOCK],
     "delivery_stuck": [DELIVERY],
     "delivery_recovered": [{**DELIVERY, "receiver": "escalation"}],
 }

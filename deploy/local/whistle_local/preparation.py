@@ -33,6 +33,10 @@ class Holder:
 
 HOLDERS = (
     Holder("intake", "street", "S01"),
+    # S13 blows only what its leader has signed.
+    Holder("intake", "community", "S13"),
+    Holder("intake", "street", "S13"),
+    Holder("intake", "street_leader", "S13"),
     Holder("intake", "district", "*"),
     Holder("dispatch", "district", "*"),
     Holder("department", "department", "CGJ"),
@@ -54,18 +58,20 @@ def prepare(env_folder: Path, project: Path) -> None:
 
 
 def tokens(file: Path, env_folder: Path) -> dict[str, str]:
-    """Tokens to work with, by holder; made once and then read from that file."""
-    if not file.exists():
+    """Tokens to work with, by holder; each made once and then read from that file."""
+    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    wanted = [holder for holder in HOLDERS if holder.name not in found]
+    if wanted:
         made = _side_by_side(
             (
                 *(env_folder / f"{holder.process}.env", "token", "create", "--plain", "--name", "make up"),
                 *("--role", holder.role, "--scope", holder.scope),
             )
-            for holder in HOLDERS
+            for holder in wanted
         )
-        found = {holder.name: token.strip() for holder, token in zip(HOLDERS, made, strict=True)}
+        found |= {holder.name: token.strip() for holder, token in zip(wanted, made, strict=True)}
         write_private(file, json.dumps(found, indent=1) + "\n")
-    return dict(json.loads(file.read_text("utf-8")))
+    return found
 
 
 def whistlectl(env_file: Path, *arguments: str) -> str:

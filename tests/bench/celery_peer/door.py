@@ -51,6 +51,7 @@ class Whistle(BaseModel):
     description: Annotated[str, Field(min_length=1, max_length=10_000)]
     place: Annotated[str, Field(min_length=1, max_length=500)]
     beyond_power_reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    distinct_reason: str | None = None
 
 
 @asynccontextmanager
