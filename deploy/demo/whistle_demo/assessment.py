@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from typing import Any
 
 from whistle_demo.client import Api
 from whistle_demo.count import Seen
@@ -18,13 +19,20 @@ async def assess(seen: Seen, operations: Api, database_url: str) -> Seen:
         await operations.post("/boards", {"period": period, "by": by}, f"board-{by}") for by in ("department", "street")
     ]
     rows = sum(len(board["rows"]) for board in boards)
-    return replace(seen, board_rows=rows, recomputed_equal=await _recomputed(database_url))
+    found = await _recomputed(database_url)
+    return replace(
+        seen,
+        board_rows=rows,
+        recomputed_equal=found["recomputed_equal"],
+        differences=tuple(found.get("differences", ())),
+    )
 
 
-async def _recomputed(database_url: str) -> bool:
+async def _recomputed(database_url: str) -> dict[str, Any]:
     program = (sys.executable, "-m", "whistle_ctl", "measures", "recompute", "--json")
     process = await asyncio.create_subprocess_exec(
         *program, env={**os.environ, "WHISTLE_DATABASE_URL": database_url}, stdout=asyncio.subprocess.PIPE
     )
     printed, _ = await process.communicate()
-    return bool(printed and json.loads(printed)["recomputed_equal"])
+    said: dict[str, Any] = json.loads(printed) if printed else {"recomputed_equal": False}
+    return said

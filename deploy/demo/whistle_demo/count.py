@@ -59,7 +59,7 @@ class Seen:
     """Everything that the public APIs showed at the end, and what is still moving (None: nothing).
 
     `board_rows`: of the boards published at the end; `recomputed_equal`: whether every measure, reckoned anew from the
-    event log alone, is what the service shows.
+    event log alone, is what the service shows; `differences`: where not.
     """
 
     tasks: list[dict[str, Any]]
@@ -71,6 +71,7 @@ class Seen:
     moving: str | None
     board_rows: int = 0
     recomputed_equal: bool = False
+    differences: tuple[str, ...] = ()
 
 
 async def observe(outside: Outside, ledger: Ledger, end: datetime, tell: Callable[[str], None]) -> Seen:
@@ -219,6 +220,7 @@ def _wrong(seen: Seen, ledger: Ledger, unexpected: set[oracle.Pair]) -> list[str
         ),
         *([f"still moving: {seen.moving}"] if seen.moving else []),
         *([] if seen.recomputed_equal else ["wrong: the measures reckoned anew from the event log differ"]),
+        *(f"wrong: {difference}" for difference in seen.differences),
     ]
 
 
