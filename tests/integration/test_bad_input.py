@@ -100,6 +100,22 @@ async def test_a_field_that_is_wrong_is_named(door: City, name: str) -> None:
     assert field in [error["field"] for error in problem["errors"]], problem
 
 
+REASONS: dict[str, tuple[Body, str]] = {
+    "an empty title": ({"title": ""}, "must not be empty"),
+    "a title of spaces": ({"title": " \t"}, "must contain at least one visible character"),
+    "a title that is too long": ({"title": "井" * 201}, "has 201 characters; at most 200 are allowed"),
+    "too many departments": ({"departments": ["CGJ"] * 21}, "has 21 entries; at most 20 are allowed"),
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+async def test_the_reason_is_in_words_that_whoever_fills_in_the_field_understands(door: City, name: str) -> None:
+    changes, reason = REASONS[name]
+    problem = refused(await raise_raw(door, body(door, **changes)), 422)
+    assert [error["reason"] for error in problem["errors"]] == [reason]
+    assert problem["detail"].endswith(f": {reason}")
+
+
 @pytest.mark.parametrize("field", ["kind", "urgency", "street", "title", "description", "place", "beyond_power_reason"])
 async def test_a_field_that_is_missing_is_named(door: City, field: str) -> None:
     said = door.street("S01").says()

@@ -1,5 +1,6 @@
 """The recomputation on thousands of simulated whistles: the numbers follow from the log, and a wrong one is found."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -199,6 +200,67 @@ async def test_a_board_that_was_touched_up_is_found(few: Projected) -> None:
         )
     finally:
         await few.told(change, rows=orjson.dumps(board.rows).decode(), id=board.board_id)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        ("period = '2026Q9'", "cannot be made again: '2026Q9' is not a period"),
+        ("period = '2026Q3'", "live "),
+        ("registry_version = 99", "cannot be made again: registry version 99 is not in the log"),
+        ("position = 0", "recomputed nothing"),
+        ("formulas_version = '0'", "made by formulas 0"),
+        ("rows = '[{}]'", "live "),
+        ("rows = '{\"rank\": 1}'", "live "),
+        ("rows = '[]'", "recomputed "),
+        ("rows = rows || (rows->0)", "live "),
+        ("rows = jsonb_set(rows, '{0}', (rows->0) - 'colour')", "colour: live nothing"),
+        ("rows = jsonb_set(rows, '{0,note}', 'null')", "note: live "),
+    ],
+)
+async def test_whatever_of_a_board_was_touched_up_is_a_difference(few: Projected, spoil: str, named: str) -> None:
+    """INVARIANT: a projection that differs from its log by one digit is found and named."""
+    board = await few.told("select * from board where units = 'street' order by board_id limit 1")
+    await few.told(f"update board set {spoil} where board_id = :id returning 1", id=board.board_id)
+    try:
+        differences = (await recompute(few.engine)).differences
+        assert any(line.startswith(f"board {board.board_id} (") and named in line for line in differences), differences
+    finally:
+        await few.told(
+            "update board set period = :period, registry_version = :registry, position = :position, rows ="
+            " cast(:rows as jsonb), formulas_version = :formulas where board_id = :id returning 1",
+            id=board.board_id,
+            period=board.period,
+            registry=board.registry_version,
+            position=board.position,
+            rows=orjson.dumps(board.rows).decode(),
+            formulas=board.formulas_version,
+        )
+
+
+@pytest.mark.parametrize("counts", ['{"score": "many"}', '{"score": 1.5}', "[]", "7"])
+async def test_what_the_database_cannot_even_sum_is_a_difference(few: Projected, counts: str) -> None:
+    chosen = await few.told("select * from measure_task where counts ? 'score' order by task_id limit 1")
+    change = "update measure_task set counts = cast(:counts as jsonb) where task_id = :task returning 1"
+    await few.told(change, counts=counts, task=chosen.task_id)
+    try:
+        differences = (await recompute(few.engine)).differences
+        assert differences[0].startswith(f"task {chosen.task_id}: counts")
+        assert differences[-1].startswith("the projection cannot be summed: ")
+    finally:
+        await few.told(change, counts=orjson.dumps(chosen.counts).decode(), task=chosen.task_id)
+
+
+async def test_boards_that_are_published_while_events_are_logged_belong_to_one_position(few: Projected) -> None:
+    """Six publish while thirty log; whatever each board saw, it can be made again from the log."""
+    stories = list(season(SEED + 1, 30))
+    await asyncio.gather(
+        *(hears(few.engine, [story]) for story in stories[:20]),
+        *(publishes(few.engine, "street", quarter) for quarter in (*QUARTERS, *QUARTERS)),
+        *(hears(few.engine, [story]) for story in stories[20:]),
+        *(publishes(few.engine, "street", quarter) for quarter in QUARTERS),
+    )
+    assert (await recompute(few.engine)).differences == []
 
 
 async def test_a_later_board_of_the_same_quarter_stands_beside_the_first(few: Projected) -> None:

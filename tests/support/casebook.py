@@ -33,6 +33,11 @@ class Case:
     def arrived(self, at: datetime) -> Event[Any]:
         return self._by_department(department.ResponderCheckedIn, at, place="采薇路 12 号", mode="on_site")
 
+    def attended(self, at: datetime) -> Event[Any]:
+        """Somebody sits in a meeting while presence elsewhere is asked for."""
+        said = {"place": "会议室", "mode": "meeting", "meeting_id": uuid5(WHISTLE, "meeting"), "arrival": False}
+        return self._by_department(department.ResponderCheckedIn, at, **said)
+
     def progress(self, at: datetime) -> Event[Any]:
         return self._by_department(department.ProgressLogged, at, note="已围挡")
 
@@ -115,6 +120,26 @@ class Case:
             previous_task_id=previous.task.task_id,
             previous_department=previous.code,
             reason="职责调整",
+            by="区吹哨办",
+        )
+        return paperwork.event(data, at)
+
+    def replaced(self, at: datetime) -> Event[Any]:
+        """The task is taken away by an upheld return, and nobody new is called."""
+        task_id, call = self.task.task_id, self.call
+        data = dispatch.ReturnDecided(
+            **self.about,
+            round=1,
+            facts=call.facts,
+            whistle_due_at=call.whistle_due_at,
+            tasks=(),
+            terms={},
+            registry_version=1,
+            calendar_version=1,
+            request_id=uuid5(WHISTLE, "return"),
+            upheld=True,
+            ended=(dispatch.EndedTask(task_id=task_id, department=self.code),),
+            reason="职责清单第 12 项",
             by="区吹哨办",
         )
         return paperwork.event(data, at)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
 
 from support.clockface import MONDAY
 from support.places import SAMPLE
@@ -88,7 +89,7 @@ def triage(about: WhistleFacts) -> tuple[ClockSpec, ...]:
 def event(data: EventData, at: datetime, producer: str = "", subject: UUID = WHISTLE) -> Event[Any]:
     """`data` as it is heard: said at `at` (business) by `producer` (default: the one its key names)."""
     said_by = producer or data.key.partition(".")[0]
-    return Event(uuid4(), said_by, str(subject), at, data, correlation_id=uuid4(), sender=said_by)
+    return Event(uuid7(), said_by, str(subject), at, data, correlation_id=uuid4(), sender=said_by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,7 @@ async def test_a_matter_that_is_known_joins_the_open_whistle(city: City) -> None
     joined = await street.joins(draft, first)
     assert (joined["state"], joined["joined_to"]) == ("joined", first.whistle_id)
     await city.expects_in_timeline(first, "whistle_joined")
+    assert [entry["event"] for entry in (await street.sees(draft))["timeline"]] == ["intake.whistle_joined.v1"]
     assert (await street.tries_to_step(draft, "submission", {})).status_code == 409
 
 

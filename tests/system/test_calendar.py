@@ -1,6 +1,7 @@
 """Working time over the turn of the year: without an official calendar a due time is provisional, never an error."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from shutil import copytree
 
@@ -52,6 +53,32 @@ async def test_a_make_up_workday_counts_and_a_holiday_does_not(city: City) -> No
     whistle = await city.street("S01").blows("0101", kind="key_work", urgency="normal", departments=["ZFJ"])
     acknowledge = await city.expects_clock(whistle, "ack", department="ZFJ")
     assert acknowledge["due_at"] == local(2026, 9, 20, 17, 30).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_in_summer_the_summer_hours_count(city: City, tmp_path: Path) -> None:
+    """Four working hours from three in the afternoon: until 18:30 that day, and half an hour of the next."""
+    city.time.set(local(2026, 6, 1, 15))
+    async with city.under(calendars=read_pack(_with_summer(tmp_path)).calendars):
+        whistle = await city.street("S01").blows("0701", kind="appeal", urgency="normal", departments=["CGJ"])
+        clock = await city.expects_clock(whistle, "ack", department="CGJ")
+        assert datetime.fromisoformat(clock["due_at"]) == local(2026, 6, 2, 9)
+        task = await city.department("CGJ").sees(whistle)
+        assert {c["name"]: c["due_at"] for c in task["clocks"]}["ack"] == clock["due_at"]
+        spans = [span for span in (await city.watch.explanation(clock))["spans"] if span["counted"]]
+        assert [datetime.fromisoformat(span["end"]) for span in spans] == [
+            local(2026, 6, 1, 18, 30),
+            local(2026, 6, 2, 9),
+        ]
+        assert "15:00–18:30" in await city.watch.says_why(clock)
+
+
+def _with_summer(tmp_path: Path) -> Path:
+    """The sample pack with other hours from June to September."""
+    folder = tmp_path / "pack"
+    copytree(SAMPLE, folder)
+    with (folder / "calendar.toml").open("a", encoding="utf-8") as file:
+        file.write('[[seasons]]\nfirst = "06-01"\nlast = "09-30"\nwindows = ["08:30-12:00", "14:30-18:30"]\n')
+    return folder
 
 
 def _with_2027(tmp_path: Path, days_off: list[str]) -> Path:

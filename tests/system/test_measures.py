@@ -136,6 +136,9 @@ async def test_what_cannot_be_is_refused_with_the_field(door: City) -> None:
     for query, field in (({"period": "2026Q9"}, "period"), ({"by": "grid"}, "by")):
         refused = await door.watch.tries_to_measure(**query)
         assert expect(refused, 422)["errors"][0]["field"].endswith(field)
+    for period in ("\0", "2026Q5", "soon"):
+        refused = await door.watch._asks("GET", "/boards", "district", "*", params={"period": period})
+        assert expect(refused, 422)["errors"][0]["field"] == "period", refused.text
     unknown = await door.watch._asks("GET", "/measures/luck/tasks", "district", "*")
     assert unknown.status_code == 404
 

@@ -3,6 +3,8 @@
 INVARIANT: a caller sees and changes only what its scope covers; the rest does not exist for it (404).
 """
 
+from uuid import uuid4
+
 import pytest
 
 from support.city import City
@@ -152,3 +154,39 @@ async def test_an_instance_speaks_for_its_own_departments(city: City) -> None:
     await city.says_as("department.ga", steps[0])
     await city.expects_clock(whistle, "ack", "met", department="GA")
     await city.expects_clock(whistle, "ack", "running", department="CGJ")
+
+
+async def test_what_is_anothers_and_what_is_nobodys_are_answered_in_the_same_words(city: City) -> None:
+    """INVARIANT: what is another street's and what does not exist are answered in the same words."""
+    _, second = await two_whistles(city)
+    theirs = (await city.department("GA").task(second))["task_id"]
+    told = []
+    for task_id in (theirs, str(uuid4())):
+        path = f"/api/v1/tasks/{task_id}/resumption"
+        answer = await city.call("intake", "POST", path, role="street", scope="S01", json={"reason": "资金已批复"})
+        assert answer.status_code == 404
+        told.append(answer.json()["detail"].replace(task_id, "…"))
+    assert told[0] == told[1]
+    meeting = (await city.street("S02").convenes(second, ["GA"]))["meeting_id"]
+    body = {"minutes": "议定", "attended": [], "items": []}
+    told = []
+    for meeting_id in (meeting, str(uuid4())):
+        path = f"/api/v1/meetings/{meeting_id}/minutes"
+        answer = await city.call("intake", "POST", path, role="street", scope="S01", json=body)
+        assert answer.status_code == 404
+        told.append(answer.json()["detail"].replace(meeting_id, "…"))
+    assert told[0] == told[1]
+
+
+async def test_a_page_by_due_time_does_not_end_early_where_its_last_task_is_over(city: City) -> None:
+    street = city.street("S01")
+    blown = [await street.blows("0701", departments=["CGJ"]) for _ in range(2)]
+    await city.settles()
+    department = city.department("CGJ")
+    query = {"order": "due", "limit": 1}
+    page = (await department.calls("GET", "/tasks", params=query)).json()
+    (first,) = [whistle for whistle in blown if whistle.whistle_id == page["items"][0]["whistle_id"]]
+    await street.withdraws(first)
+    await city.settles()
+    after = await department.calls("GET", "/tasks", params=query | {"cursor": page["next_cursor"]})
+    assert (after.status_code, after.json()["errors"][0]["field"]) == (422, "cursor")

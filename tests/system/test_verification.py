@@ -58,6 +58,10 @@ async def test_a_whistle_goes_all_the_way_to_its_end(city: City) -> None:
     await city.expects_state(whistle, "pending_evaluation")
     view = await street.scores(whistle, "CGJ", arrival=15)
     assert (view["task"]["state"], view["state"]) == ("evaluated", "pending_evaluation")
+    shown = await street.sees(whistle)
+    assert shown["steps"] == ["meeting", "callback"]
+    assert {task["department"]: task["steps"] for task in shown["tasks"]} == {"CGJ": [], "GA": ["score"]}
+    assert [one["steps"] for one in await street.lists()] == [["meeting", "callback"]]
     await street.scores(whistle, "GA")
     await city.expects_clock(whistle, "evaluate", "met", department="CGJ")
     assert (await street.calls_back(whistle))["state"] == "closed"

@@ -201,6 +201,15 @@ def test_cancelling_twice_keeps_the_first_reason() -> None:
     assert once.cancel_reason == "撤哨"
 
 
+def test_what_ends_with_a_later_rounds_closing_shows_that_one() -> None:
+    """A round that left the reporter dissatisfied is never closed itself."""
+    task = a_task()
+    first, second = (replace(line(task, "closing", at), detail={"round": 2 + at}) for at in (0, 1))
+    closed = domain.told(task, (first, second))
+    assert closed.closed_at == first.at
+    assert (domain.concerns(closed, first), domain.concerns(closed, second)) == (True, False)
+
+
 def test_a_cancellation_or_closing_of_another_round_or_department_is_none_of_its_business() -> None:
     task = a_task()
     for detail in (
@@ -335,7 +344,7 @@ def a_unit(*tasks: domain.Task) -> Unit:
     """A transaction that is never written, with these tasks loaded."""
     unit = Unit(AsyncMock(), "department.hosted", MONDAY, timedelta(0))
     unit.trace = new_trace()
-    unit.cases = {UUID(int=1): store.Case(rounds={1}, tasks={task.task_id: task for task in tasks})}
+    unit.cases = {UUID(int=1): store.Case(tasks={task.task_id: task for task in tasks})}
     return unit
 
 

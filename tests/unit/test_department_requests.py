@@ -242,6 +242,18 @@ def test_the_second_extension_is_the_districts_and_there_is_no_third() -> None:
         extends(site, second + DAY / 4)
 
 
+def test_what_was_granted_counts_before_escalation_has_moved_the_clock() -> None:
+    """Else the second request could name a due time before the one granted, and move it back."""
+    site = working_on("24h@natural")
+    first = local(2026, 6, 2, 21)
+    extends(site, first)
+    site.hears(grants(site, first))
+    with wrong("due_at"):
+        extends(site, local(2026, 6, 2, 15))
+    extends(site, local(2026, 6, 3, 9))
+    assert (site.last().number, site.last().current_due_at) == (2, first)
+
+
 def test_an_extension_is_asked_for_before_the_limit_and_for_a_clock_that_can_be_extended() -> None:
     site = at_work()
     for clock in ("ack", "arrive", "contain", "plan"):

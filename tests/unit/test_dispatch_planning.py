@@ -185,7 +185,9 @@ def test_the_frozen_terms_are_the_policys_limits_on_the_calendar(
     pair: tuple[Any, Any], role: TaskRole, start: datetime
 ) -> None:
     """INVARIANT: dispatch and escalation show the same instant, that of `worktime` (EVENTS.md R11)."""
-    *specs, street, district = task_terms(*pair, role, start, RULES)
+    terms = task_terms(*pair, role, start, RULES)
+    specs = [spec for spec in terms if spec.name != "suspension_review"]
+    reviews = terms[len(specs) :]
     assert {spec.name: spec.limit for spec in specs} == limits(pair, role)
     for spec in specs:
         assert (spec.side, spec.warn_percent) == (SIDES.get(spec.name, "department"), (50, 80))
@@ -194,12 +196,12 @@ def test_the_frozen_terms_are_the_policys_limits_on_the_calendar(
             assert_instants(spec, start)
         else:
             assert spec.schedule is None
-    assert [(spec.name, spec.side) for spec in (street, district)] == REVIEWS
-    assert {(spec.limit, spec.schedule) for spec in (street, district)} == {("30d@natural", None)}
+    assert [(spec.name, spec.side) for spec in reviews] == (REVIEWS if pair[0] != "emergency" else [])
+    assert {(spec.limit, spec.schedule) for spec in reviews} <= {("30d@natural", None)}
 
 
 def test_the_departments_of_a_round_have_the_limits_of_their_roles() -> None:
-    planned = plan(paperwork.facts("key_work", "normal"), ["CGJ", "GA", "XF"])
+    planned = plan(paperwork.facts("key_work", "normal"), ["CGJ", "GA", "YJ"])
     assert set(planned.terms) == {"lead@1", "assist@1"}
     resolve = {name: spec.limit for name, specs in planned.terms.items() for spec in specs if spec.name == "resolve"}
     assert resolve == {"lead@1": "30d@work", "assist@1": "20d@work"}
@@ -209,10 +211,25 @@ def test_the_departments_of_a_round_have_the_limits_of_their_roles() -> None:
 
 
 def test_a_role_with_the_leads_limits_shares_the_leads_terms() -> None:
-    planned = plan(paperwork.facts(), ["CGJ", "GA", "XF"])
+    planned = plan(paperwork.facts(), ["CGJ", "GA", "YJ"])
     assert (set(planned.terms), {planned.named(task) for task in planned.tasks}) == ({"lead@1"}, {"lead@1"})
-    differs = plan(paperwork.facts("key_work", "normal"), ["CGJ", "GA", "XF"])
+    differs = plan(paperwork.facts("key_work", "normal"), ["CGJ", "GA", "YJ"])
     assert [differs.named(task) for task in differs.tasks] == ["lead@1", "assist@1", "assist@1"]
+
+
+def test_working_time_is_every_hour_for_who_works_round_the_clock() -> None:
+    """XF's duty unit runs 7 × 24: its own limits count natural time, the street's and the review's do not change."""
+    planned = plan(paperwork.facts("key_work", "normal"), ["CGJ", "GA", "XF"])
+    names = [planned.named(task) for task in planned.tasks]
+    assert names == ["lead@1", "assist@1", "assist@1.24h"]
+    told: list[dict[str, str]] = [{spec.name: spec.limit for spec in planned.terms[name]} for name in names[1:]]
+    office, round_the_clock = told
+    assert (office["ack"], office["resolve"]) == ("1d@work", "20d@work")
+    assert (round_the_clock["ack"], round_the_clock["resolve"]) == ("1d@natural", "20d@natural")
+    street = ("street_verify", "evaluate", "suspension_review")
+    assert [office[name] for name in street] == [round_the_clock[name] for name in street]
+    alone = plan(paperwork.facts("key_work", "normal"), ["XF"])
+    assert [alone.named(task) for task in alone.tasks] == ["lead@1"]
 
 
 def test_an_emergency_knows_no_quiet_hours() -> None:

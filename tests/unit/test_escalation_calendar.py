@@ -1,7 +1,9 @@
 """What a published calendar does to clocks that were reckoned without it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -9,7 +11,7 @@ from support import paperwork
 from support.clockface import MONDAY
 from support.desk import KEY_CALL, MINUTE, Desk, minutes, of, step
 from support.paperwork import WHISTLE
-from whistle_escalation import commands, domain
+from whistle_escalation import commands, domain, store
 from whistle_shared import worktime
 from whistle_shared.contracts import EventData
 from whistle_shared.contracts.dispatch import CalendarPublished
@@ -115,3 +117,16 @@ def test_a_clock_that_was_met_is_not_reckoned_again() -> None:
     desk.replica._years.append(year_2027("2027-01-01"))
     recomputed(desk, NEW_YEAR + 2 * MINUTE)
     assert desk.clock("resolve", "CGJ") == met
+
+
+def test_a_clock_that_follows_from_nothing_is_voided_instead_of_being_reckoned_for_ever() -> None:
+    """Else the claim of what goes by an older calendar would find it again and again."""
+    desk = Desk()
+    desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
+    stray = replace(desk.clock("resolve", "CGJ"), clock_id=UUID(int=1), cycle=9)
+    matter = replace(desk.matter, clocks={**desk.matter.clocks, stray.clock_id: stray})
+    desk.loaded = store.Loaded(matter, exists=True)
+    desk.replica._years.append(year_2027("2027-01-01"))
+    recomputed(desk, NEW_YEAR + MINUTE)
+    assert {clock.calendar_version for clock in desk.matter.clocks.values() if clock.provisional and clock.live} <= {2}
+    assert desk.matter.clocks[stray.clock_id].status == "voided"

@@ -157,7 +157,10 @@ def test_a_reopened_office_recomputes_what_a_calendar_moves_and_moves_it_back() 
     assert domain.instants(bent, 3, lambda _: replica.calendar()) == before
 
 
-@pytest.mark.parametrize(("verify_due", "decided"), [(300, 200), (300, 300), (300, 301), (300, 900)])
+@pytest.mark.parametrize(
+    ("verify_due", "decided"),
+    [(300, 200), (300, 300), (300, 301), (300, 900), (1700, 1900), (1800, 2400), (2000, 2400), (2000, 2000)],
+)
 def test_a_rework_gives_back_the_streets_own_lateness_and_nothing_else(verify_due: int, decided: int) -> None:
     """As if the clock had never stopped, less max(0, decided - verify_due)."""
     dispatched = paperwork.dispatched(paperwork.facts("key_work", "urgent"), ["CGJ"])

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.casebook import Case, closed, minuted
+from support.casebook import Case, closed, minuted, reopened
 from support.desk import CALL, KEY_CALL, Desk, minutes, of
 from whistle_escalation.consumers import SUBSCRIPTIONS
 from whistle_shared.contracts import Event
@@ -96,6 +96,30 @@ def test_heard_as_it_happens_or_all_at_once_the_clocks_are_the_same(data: st.Dat
     for event in data.draw(st.permutations(story)):
         at_once.hears(event, END)
     assert record(at_once) == record(as_it_happens)
+
+
+@settings(max_examples=120, deadline=None, database=None)
+@given(data=st.data(), life=lives())
+def test_an_end_that_crosses_what_others_say_leaves_nothing_running(data: st.DataObject, life: Life) -> None:
+    """The task is taken away, or its round is over, somewhere in its life; whoever had not heard of it spoke on."""
+    kind, story = life
+    case, times = CASES[kind], [event.time for event in story]
+    at = max(
+        data.draw(st.sampled_from(times)) + timedelta(minutes=data.draw(st.sampled_from([-1, 0, 1, 30]))), times[0]
+    )
+    ends = [case.replaced(at), closed(at), reopened(at, case.call.facts)]
+    story = [*story, data.draw(st.sampled_from(ends))]
+    in_order, shuffled, watched = Desk(), Desk(), Desk()
+    for event in story:
+        in_order.hears(event, END)
+    for event in data.draw(st.permutations(story)):
+        shuffled.hears(event, END)
+        watched.watches(event.time)
+        watched.hears(event, END)
+    assert counting(shuffled) == counting(in_order)
+    for clock in (*shuffled.matter.clocks.values(), *watched.matter.clocks.values()):
+        assert clock.task_id != case.task.task_id or not clock.live
+        assert clock.live or not watched.matter.open_on(clock.clock_id)
 
 
 @settings(max_examples=120, deadline=None, database=None)

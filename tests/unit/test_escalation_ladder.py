@@ -270,9 +270,20 @@ def test_a_rung_in_writing_is_numbered_and_owes_a_reply() -> None:
     assert (letter.escalation_id, letter.department) == (raised.escalation_id, "CGJ")
     reply = desk.clock("reply", "CGJ")
     assert (reply.due_at, reply.started_at) == (letter.reply_due_at, minutes(6))
+    assert "应哨时限已于2026年6月1日 09:05届满" in letter.text
     assert "2026年6月3日 17:30" in letter.text  # two working days after a Monday
     desk.hears(PIT.replied(minutes(200), letter.letter_id))
     assert desk.clock("reply", "CGJ").status == "met"
+
+
+def test_a_letter_before_the_limit_does_not_say_that_it_has_passed() -> None:
+    """INVARIANT: a letter names the limit that it is about, and says that it has passed only when it has."""
+    desk = called_with(step(form="letter"))
+    (raised,) = jump(desk, 1, minutes(1))
+    owed = domain.Owed(WHISTLE, PIT.task.task_id, "letter", "区吹哨办", raised.escalation_id)
+    letter, _ = desk.does(commands.issue_letter, minutes(1), owed, domain.Series.at(minutes(1), "letter"))
+    assert isinstance(letter, LetterIssued)
+    assert "应哨时限将于2026年6月1日 09:05届满" in letter.text
 
 
 def test_letters_are_numbered_within_their_form_and_year() -> None:

@@ -160,6 +160,18 @@ def test_a_breach_while_the_request_was_pending_is_withdrawn_by_the_grant() -> N
     assert [e.rung for e in desk.matter.open_on(again.clock_id)] == [1]
 
 
+def test_who_sits_in_a_meeting_has_not_arrived_where_the_place_is_asked_for() -> None:
+    """Source: EVENTS.md section 2, Meeting."""
+    desk, case = Desk(), Case(CALL, "CGJ")
+    desk.hears(case.called(minutes(0)))
+    desk.hears(case.acknowledged(minutes(1)))
+    said = desk.hears(case.attended(minutes(5)))
+    assert [type(word) for word in said] == [ClocksChanged]
+    assert desk.clock("arrive", "CGJ").status == "running"
+    desk.hears(case.arrived(minutes(9)))
+    assert desk.clock("arrive", "CGJ").status == "met"
+
+
 def test_acknowledge_and_arrive_are_neither_extended_nor_paused() -> None:
     desk = after(PIT)
     before = {c.name: (c.status, c.due_at) for c in desk.matter.clocks.values() if c.department == "CGJ"}

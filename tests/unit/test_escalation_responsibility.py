@@ -136,8 +136,9 @@ def test_an_upheld_return_voids_the_old_clocks_and_starts_the_successors() -> No
 
 def test_a_dispute_runs_under_the_districts_clock_until_it_is_decided() -> None:
     desk = after(PIT)
-    (receipt,) = desk.hears(disputed(minutes(10)))
-    assert isinstance(receipt, ClocksChanged)
+    receipt, changed = desk.hears(disputed(minutes(10)))
+    assert isinstance(receipt, ClocksArmed), "dispatch listens to no other word of clocks"
+    assert isinstance(changed, ClocksChanged)
     (clock,) = [c for c in desk.matter.clocks.values() if c.name == "adjudication"]
     assert (clock.status, clock.side, clock.task_id, clock.department) == (
         "running",
@@ -224,6 +225,11 @@ def test_closing_stops_what_still_runs_and_says_so(capsys: pytest.CaptureFixture
     assert "clock.left_running" in capsys.readouterr().out
 
 
+def test_a_task_that_was_taken_away_at_the_instant_of_the_closing_was_taken_away() -> None:
+    desk = after(PIT, decision(minutes(30), upheld=True), closed(minutes(30)))
+    assert {c.status for c in desk.matter.clocks.values() if c.department == "CGJ"} == {"voided"}
+
+
 def test_a_score_that_was_overtaken_by_the_closing_still_counts() -> None:
     desk = after(KEY, KEY.submitted(minutes(100)), KEY.passed(minutes(200)))
     desk.hears(closed(minutes(300)))
@@ -258,3 +264,9 @@ def test_every_fact_gets_its_receipt_first() -> None:
         closed(minutes(40005)),
     ):
         assert isinstance(desk.hears(event)[0], ClocksChanged), event.key
+    for event in (
+        KEY.extended(minutes(40000), minutes(50000), by="district"),
+        KEY.suspended(minutes(40000), by="district"),
+        KEY.resumed(minutes(40003), "district"),
+    ):
+        assert isinstance(desk.hears(event)[0], ClocksArmed), event.key

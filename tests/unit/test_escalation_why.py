@@ -120,6 +120,15 @@ def test_the_fragment_is_whole_in_both_languages(language: Language, case: str) 
     assert "style=" not in html
 
 
+@pytest.mark.parametrize(("case", "told"), [("natural", True), ("paused", False), ("met", False)])
+def test_what_is_ahead_is_told_of_a_clock_that_runs_only(case: str, told: bool) -> None:
+    met = (after(KEY, KEY.acknowledged(minutes(5))), "ack")
+    desk, name = met if case == "met" else cases()[case]
+    words = Words("zh", TEMPLATES.texts["zh"], paperwork.pack().registry)
+    html = text(why.contents(words, explained(desk, name), "井盖缺失", "S01-1"), "zh")
+    assert ("预警" in html, "催办" in html) == (told, told)
+
+
 def test_a_clock_whose_terms_are_gone_is_not_explained() -> None:
     desk = after(KEY)
     clock = desk.clock("ack", "CGJ")

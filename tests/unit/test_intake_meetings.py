@@ -80,10 +80,11 @@ def test_who_checks_in_to_it_attended_and_so_did_whom_the_minutes_name(counter: 
     assert counter.last(MeetingMinuted).attended == ("CGJ", "GA")
 
 
-def test_a_check_in_to_no_meeting_of_this_whistle_is_only_an_arrival(counter: Counter) -> None:
-    counter.reports("GA", ResponderCheckedIn, START, place="会议室", mode="meeting", meeting_id=uuid4())
-    assert counter.task("GA").arrived_at == START
-    assert counter.whistle.meetings == {}
+def test_a_check_in_to_no_meeting_of_this_whistle_is_only_told(counter: Counter) -> None:
+    attended = {"place": "会议室", "mode": "meeting", "meeting_id": uuid4(), "arrival": False}
+    counter.reports("GA", ResponderCheckedIn, START, **attended)
+    assert (counter.task("GA").arrived_at, counter.whistle.meetings) == (None, {})
+    assert counter.told[-1] == ResponderCheckedIn.key
 
 
 @pytest.mark.parametrize(("items", "awaiting"), [((), ("escalation",)), ((ITEM,), ("dispatch", "escalation"))])

@@ -12,7 +12,7 @@ from whistle_ctl import suggest as command
 from whistle_ctl.errors import Refused
 from whistle_ctl.suggest import measure, read_matters
 from whistle_dispatch.domain.pack import read_pack
-from whistle_intake.domain.suggestion import suggest
+from whistle_intake.domain.suggestion import _plain, suggest
 from whistle_shared.registry import Category, Keyword, Registry
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +117,19 @@ def test_equals_come_in_the_order_of_their_codes_and_no_more_than_asked() -> Non
 @pytest.mark.parametrize("text", ["", " ", "hello", "\0", "🙂", "丶丿乛"])
 def test_nothing_is_suggested_where_no_word_speaks(text: str) -> None:
     assert suggest(district(NAMES), text, text) == []
+
+
+@pytest.mark.parametrize("weight", [1e-9, 100])
+def test_a_score_stays_above_0_and_below_1_whatever_the_weights(weight: float) -> None:
+    words = [(f"{n}{'长' * 90}词", "0701", weight) for n in range(10)]
+    (found,) = suggest(district(NAMES, *words), "", "".join(word for word, *_ in words))
+    assert 0 < found.score < 1
+
+
+def test_one_character_that_stands_for_many_makes_no_longer_text() -> None:
+    """U+FDFA is eighteen characters when it is written out: what is looked through stays as long as what was said."""
+    assert len(_plain("\ufdfa" * 10_000)) == 10_000
+    assert _plain("ＬＥＤ屏") == "led屏"
 
 
 def test_another_registry_is_another_index() -> None:

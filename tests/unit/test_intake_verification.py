@@ -84,6 +84,26 @@ def test_a_task_that_was_not_submitted_is_not_verified() -> None:
     )
 
 
+def test_what_the_street_may_do_is_said_at_every_stage() -> None:
+    counter = finished()
+    assert _steps(counter) == [["meeting"], ["verification"]]
+    counter.verifies("CGJ")
+    counter.verifies("GA")
+    assert _steps(counter) == [["meeting", "callback"], ["score"]]
+    counter.calls_back(contacted=False, solved=None, satisfaction=None)
+    assert _steps(counter) == [["meeting", "callback"], ["score"]], "who was not reached may be called again"
+    counter.calls_back()
+    assert _steps(counter) == [["meeting"], ["score"]]
+    with pytest.raises(IllegalTransition) as refused:
+        counter.calls_back()
+    assert refused.value.legal == ("meeting",)
+
+
+def _steps(counter: Counter) -> list[list[str]]:
+    """What may be done with the whistle, and with its lead's task."""
+    return [[*counter.whistle.legal], [*counter.task("CGJ").steps]]
+
+
 STEPS: dict[str, Callable[[Counter], Any]] = {
     "verification": lambda counter: counter.verifies("CGJ"),
     "score": lambda counter: counter.scores("CGJ"),

@@ -97,7 +97,11 @@ class Work(RuleBasedStateMachine):
 
     @rule(who=WHO, veto=st.booleans())
     def scores(self, who: str, veto: bool) -> None:
-        self._street("score", who, lambda at: self.counter.scores(who, veto, at))
+        over = self.counter.task(who) not in self.counter.whistle.current and not self.counter.task(who).vetoed
+        if veto and over:
+            assert not self._tries(lambda at: self.counter.scores(who, veto, at))
+        else:
+            self._street("score", who, lambda at: self.counter.scores(who, veto, at))
 
     @rule(who=WHO)
     def urges(self, who: str) -> None:

@@ -151,7 +151,7 @@ def test_bom_blank_lines_and_another_order_of_columns_are_no_mistakes() -> None:
     ]
 
 
-DEPARTMENT = "CGJ,城市管理局（城管委）,Urban Management Bureau,bureau,hosted,true,always"
+DEPARTMENT = "CGJ,城市管理局（城管委）,Urban Management Bureau,bureau,hosted,true,always,work"
 EMERGENCY = "emergency,critical,,on_site,5m@natural,5m@natural,30m@natural,2h@natural,,,24h@natural"
 LETTER = "letter,15m@natural,1h@natural,1d@work,1d@work"
 TOP = (
@@ -166,10 +166,10 @@ MISTAKES: dict[str, list[tuple[Change, int, str, str]]] = {
         (whole(""), 0, "", "is empty"),
         (whole(" \n\n"), 0, "", "is empty"),
         (whole('"code'), 1, "", "CSV"),
-        (whole("code,name_zh,name_en,org_type,instance,active,desk\n"), 1, "", "no rows"),
+        (whole("code,name_zh,name_en,org_type,instance,active,desk,hours\n"), 1, "", "no rows"),
         (swap("instance", "insance"), 1, "instance", "missing"),
-        (swap("desk\n", "desk,code\n"), 1, "code", "twice"),
-        (swap(DEPARTMENT, f"{DEPARTMENT},x"), 2, "", "8 cells"),
+        (swap("hours\n", "hours,code\n"), 1, "code", "twice"),
+        (swap(DEPARTMENT, f"{DEPARTMENT},x"), 2, "", "9 cells"),
         (swap(DEPARTMENT, f'"{DEPARTMENT}'), 2, "", "CSV"),
         (swap(DEPARTMENT, f'C"GJ{DEPARTMENT[3:]}'), 2, "code", "is not a code"),
         (swap("\nCGJ,", "\nC.GJ,"), 2, "code", "is not a code"),

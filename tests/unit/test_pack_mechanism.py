@@ -12,7 +12,7 @@ SAMPLE = Path(__file__).parents[2] / "deploy" / "district" / "sample"
 FILES = {path.name: path.read_bytes() for path in SAMPLE.iterdir() if path.suffix in {".csv", ".toml"}}
 NEW_FILES = ("people.csv", "duties.csv", "keywords.csv", "regulation.toml")
 NEW_COLUMNS = {
-    "departments.csv": ("desk",),
+    "departments.csv": ("desk", "hours"),
     "streets.csv": ("approval",),
     "policies.csv": ("role",),
     "ladders.csv": ("every", "repeats", "quiet"),
@@ -67,6 +67,7 @@ def test_sample_says_everything_that_the_mechanism_asks_for() -> None:
     assert registry.regulation == Regulation()
     assert {street.code for street in registry.streets if street.approval == "review"} == {"S13"}
     assert registry.department_by_code["BB"].desk == "none"
+    assert {one.code for one in registry.departments if one.hours == "always"} == {"XF"}
     assert {p.hours for p in registry.people if p.organisation == "BB"} == {"work"}
     (handler,) = registry.people_on("CGJ", "handler", "S01-G003")
     assert handler.grid == "S01-G003"
@@ -102,7 +103,7 @@ def test_a_pack_without_the_new_files_and_columns_still_loads() -> None:
     assert registry.regulation == Regulation()
     assert (registry.people, registry.duties, registry.keywords) == ((), (), ())
     assert {street.approval for street in registry.streets} == {"automatic"}
-    assert {department.desk for department in registry.departments} == {"always"}
+    assert {(department.desk, department.hours) for department in registry.departments} == {("always", "work")}
     assert all(not policy.by_role for policy in registry.policies)
     assert all((rung.every, rung.repeats, rung.quiet) == ("", 0, "") for rung in registry.ladders)
 
@@ -136,7 +137,10 @@ RUNG_1 = "reminder,,,,,4h@work,2,22:00-07:00"
 
 MISTAKES: dict[str, list[tuple[Change, int, str, str]]] = {
     # file: change, line, field, part of the reason
-    "departments.csv": [(swap("hosted,true,always", "hosted,true,sometimes"), 2, "desk", "always, work, none")],
+    "departments.csv": [
+        (swap("hosted,true,always,work", "hosted,true,sometimes,work"), 2, "desk", "always, work, none"),
+        (swap("hosted,true,always,work", "hosted,true,always,24h"), 2, "hours", "always, work"),
+    ],
     "streets.csv": [(swap("automatic", "manual"), 2, "approval", "automatic, review")],
     "people.csv": [
         (whole(f"{PEOPLE}XX,handler,,甲,always\n"), 2, "organisation", "XX is in neither departments.csv nor streets"),
@@ -205,6 +209,8 @@ MISTAKES: dict[str, list[tuple[Change, int, str, str]]] = {
         (whole('[returning]\nwindows = { normal = "1x" }\n'), 2, "returning.windows.normal", "is not a limit"),
         (whole("[more_time]\npercent = 0\n"), 2, "more_time.percent", "greater than or equal to 1"),
         (whole("[scoring.parts]\narrival = 99\n"), 1, "scoring.parts", "add up to 99, not to 100"),
+        (whole("\n[[climbing]]\n"), 2, "climbing", "must be a table"),
+        (whole("[scoring.parts]\narrival = 100\n"), 1, "scoring.parts", "a part named result"),
         (whole('[scoring.parts]\n"到场" = 100\n'), 2, "scoring.parts.到场", "should match pattern"),
         (whole("[scoring]\ndefault = 101\n"), 2, "scoring.default", "less than or equal to 100"),
         (whole('[assessing]\nperiod = "year"\n'), 2, "assessing.period", "'month' or 'quarter'"),

@@ -7,6 +7,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from support.paperwork import WHISTLE
 from support.places import SAMPLE
 from whistle_ctl.errors import Refused
 from whistle_ctl.rehearsal import Recorded
-from whistle_ctl.simulate import COUNTED, Comparison, Line, replay
+from whistle_ctl.simulate import COUNTED, Comparison, Line, business, replay
 from whistle_ctl.supposed import suppose
 from whistle_dispatch.domain import PackInvalid
 from whistle_dispatch.domain.terms import Rules
@@ -25,6 +26,7 @@ from whistle_shared.contracts import EventData
 from whistle_shared.contracts.department import ResponderCheckedIn, TaskAcknowledged, TaskSubmitted
 from whistle_shared.contracts.dispatch import WhistleDispatched
 from whistle_shared.contracts.intake import TaskReworkOrdered
+from whistle_shared.worktime import Calendar
 
 Step = tuple[EventData, datetime]
 EMERGENCY = paperwork.dispatched(paperwork.facts(), ["CGJ", "GA"])
@@ -102,6 +104,16 @@ def test_another_policy_by_hand(tmp_path: Path) -> None:
     assert fired(compared, "emergency", "critical", "arrive") == ([2, 1, 1], [2, 1, 1])
 
 
+def test_a_role_can_be_given_limits_of_its_own(tmp_path: Path) -> None:
+    """In force the lead's limits are everybody's. Supposed: GA, who assists, may take 30 min to acknowledge; CGJ, who
+    leads, has its 5."""
+    assert {task.terms for task in EMERGENCY.tasks} == {"lead@1"}
+    row = "emergency,critical,assist,,,30m@natural,,,,,,,,,\n"
+    file = edited(tmp_path, "policies.csv", "emergency,urgent,,", f"{row}emergency,urgent,,")
+    compared = compare(lived(EMERGENCY, STORY, minutes(45)), suppose(file, paperwork.rules()).rules, minutes(45))
+    assert fired(compared, "emergency", "critical", "ack") == ([4, 2, 4], [4, 2, 2])
+
+
 def test_another_ladder_by_hand(tmp_path: Path) -> None:
     """Rung 2 after 5 min instead of 15: CGJ, who came at 11 min, has it too."""
     file = edited(
@@ -132,6 +144,37 @@ def test_a_whole_pack_can_be_supposed(tmp_path: Path) -> None:
     )
     compared = compare(lived(EMERGENCY, STORY, minutes(45)), suppose(folder, paperwork.rules()).rules, minutes(45))
     assert fired(compared, "emergency", "critical", "ack") == ([4, 2, 4], [2, 1, 1])
+
+
+def test_a_calendar_can_be_supposed_after_several_have_been_published(tmp_path: Path) -> None:
+    """What was dispatched under the second version is played under the supposed one."""
+    now = paperwork.rules()
+    base = Rules(now.registry, Calendar(now.calendar.years, now.calendar.hours, version=2))
+    rules = suppose(edited(tmp_path, "calendar.toml", '"13:30-17:30"', '"14:00-18:00"'), base).rules
+    call = APPEAL.model_copy(update={"calendar_version": 2})
+    submitted = TaskSubmitted(**about_task(APPEAL, "CGJ"), result="已修复")
+    story = [Recorded(call, MONDAY, "dispatch"), Recorded(submitted, minutes(6 * 60 + 1), instance_of("CGJ"))]
+    compared = compare(story, rules, minutes(60 * 24 * 9))
+    assert fired(compared, "appeal", "normal", "ack")[1][:2] == [2, 1]
+    assert fired(compared, "appeal", "normal", "street_verify")[1][:2] == [2, 1]
+
+
+@pytest.mark.parametrize("header", ["side,rung", '"side","rung"', "\ufeffside,rung"])
+def test_a_file_is_called_by_its_own_name_and_known_by_its_columns(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "what-if.csv"
+    ladders = (SAMPLE / "ladders.csv").read_text("utf-8").replace("side,rung", header, 1)
+    file.write_text(ladders.replace("department,2,", "department,x,"), "utf-8")
+    with pytest.raises(PackInvalid, match=r"^what-if\.csv:3: rung: "):
+        suppose(file, paperwork.rules())
+    calendar = edited(tmp_path, "calendar.toml", '"13:30-17:30"', '"late"').rename(tmp_path / "shift.toml")
+    with pytest.raises(PackInvalid, match=r"^shift\.toml:\d+: windows: "):
+        suppose(calendar, paperwork.rules())
+
+
+@pytest.mark.parametrize("given", ["0001-01-01", "9999-12-31T23:59-10:00", "soon", ""])
+def test_an_instant_that_is_none_is_refused(given: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not an instant"):
+        business(given)
 
 
 def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path) -> None:

@@ -108,6 +108,38 @@ def test_invariant_windows_are_in_order_and_within_one_day(windows: tuple[tuple[
         worktime.HoursProfile(windows)
 
 
+SUMMER = worktime.Season("06-01", "09-30", ((480, 720), (870, 1080)))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"windows": ((480, 720),)}, "works 240 minutes a day, not 450"),
+        ({"windows": ((480, 720), (700, 910))}, "out of order"),
+        ({"first": "6-1"}, "is not a day such as 06-01"),
+        ({"last": "06-31"}, "is not a day such as 06-01"),
+        ({"first": "10-01"}, "ends before it begins"),
+        ({"first": "05-01", "last": "06-01"}, "overlaps"),
+    ],
+)
+def test_invariant_every_working_day_is_equally_long(change: dict[str, Any], why: str) -> None:
+    """INVARIANT: a working day is equally long in every season, and every day has one season at most."""
+    with pytest.raises(ValueError, match=why):
+        worktime.HoursProfile(seasons=(SUMMER, replace(SUMMER, **change)))
+
+
+def test_a_season_travels_with_the_hours() -> None:
+    hours = worktime.HoursProfile(seasons=(SUMMER,))
+    assert worktime.HoursProfile.from_dict(hours.to_dict()) == hours
+    assert hours.to_dict()["seasons"] == [{"first": "06-01", "last": "09-30", "windows": [[480, 720], [870, 1080]]}]
+
+
+def test_hours_said_before_there_were_seasons_have_none() -> None:
+    body = worktime.HoursProfile().to_dict()
+    del body["seasons"]
+    assert worktime.HoursProfile.from_dict(body) == worktime.HoursProfile()
+
+
 def test_an_unknown_start_rule_is_refused() -> None:
     with pytest.raises(ValueError, match="neither next_day nor same_day"):
         worktime.HoursProfile(start_rule=cast(Any, "someday"))
@@ -125,7 +157,7 @@ def test_hours_and_year_travel_as_plain_dicts_in_one_body() -> None:
     body = {"version": 3} | year.to_dict() | hours.to_dict()
     assert worktime.CalendarYear.from_dict(body) == year
     assert worktime.HoursProfile.from_dict(body) == hours
-    assert set(body) == {"version", "year", "official", "days", "windows", "start_rule"}
+    assert set(body) == {"version", "year", "official", "days", "windows", "start_rule", "seasons"}
     assert body["windows"] == [[480, 720], [840, 1080]]
     assert body["days"][0] == {"date": "2026-01-01", "is_off_day": True}
     dates = [day["date"] for day in body["days"]]

@@ -20,22 +20,34 @@ MAKE_UP_WORKDAYS = [day for day in DAYS if day.weekday() > 4 and chinese_calenda
 YEARS = {year: worktime.official_year(year) for year in (2024, 2025, 2026)}
 
 Windows = tuple[tuple[int, int], ...]
-DEFAULT: Windows = ((8 * 60 + 30, 12 * 60), (13 * 60 + 30, 17 * 60 + 30))
-PROFILES: tuple[Windows, ...] = (
+DEFAULT = worktime.HoursProfile()
+SUMMER = worktime.Season("06-01", "09-30", ((8 * 60, 12 * 60), (14 * 60 + 30, 18 * 60)))
+THAW = worktime.Season("02-29", "02-29", ((0, 30), (700, 1120)))
+PROFILES = (
     DEFAULT,
-    ((8 * 60, 12 * 60), (14 * 60, 18 * 60)),
-    ((0, 1440),),
-    ((30, 31), (400, 720), (720, 1000), (1200, 1440)),
+    worktime.HoursProfile(((8 * 60, 12 * 60), (14 * 60, 18 * 60))),
+    worktime.HoursProfile(((0, 1440),)),
+    worktime.HoursProfile(((30, 31), (400, 720), (720, 1000), (1200, 1440))),
+    worktime.HoursProfile(seasons=(THAW, SUMMER)),
 )
 
 
-def _minutes(windows: Windows) -> bytearray:
-    day = bytes(any(opens <= minute < closes for opens, closes in windows) for minute in range(1440))
-    return bytearray(b"".join(day if worked else bytes(1440) for worked in WORKED_DAYS))
+def _day(windows: Windows) -> bytes:
+    return bytes(any(opens <= minute < closes for opens, closes in windows) for minute in range(1440))
 
 
-MINUTES = {windows: _minutes(windows) for windows in PROFILES}
-CALENDARS = {windows: worktime.Calendar(YEARS, worktime.HoursProfile(windows), version=1) for windows in PROFILES}
+def _minutes(hours: worktime.HoursProfile) -> bytearray:
+    usual = _day(hours.windows)
+    found = []
+    for day, worked in zip(DAYS, WORKED_DAYS, strict=True):
+        seasons = [s for s in hours.seasons if s.first <= f"{day:%m-%d}" <= s.last]
+        open_minutes = _day(seasons[0].windows) if seasons else usual
+        found.append(open_minutes if worked else bytes(1440))
+    return bytearray(b"".join(found))
+
+
+MINUTES = {hours: _minutes(hours) for hours in PROFILES}
+CALENDARS = {hours: worktime.Calendar(YEARS, hours, version=1) for hours in PROFILES}
 CALENDAR = CALENDARS[DEFAULT]
 ONLY_2024 = worktime.Calendar({2024: YEARS[2024]}, worktime.HoursProfile(), version=1)
 
@@ -51,20 +63,20 @@ def gone(instant: datetime) -> int:
 MINUTE = gone(at(0) + timedelta(minutes=1))
 
 
-def counted(start: datetime, end: datetime, windows: Windows = DEFAULT) -> timedelta:
+def counted(start: datetime, end: datetime, hours: worktime.HoursProfile = DEFAULT) -> timedelta:
     """Working time by looking at every minute between the two."""
     (first, from_), (last, to) = divmod(gone(start), MINUTE), divmod(gone(end), MINUTE)
-    minutes = MINUTES[windows]
+    minutes = MINUTES[hours]
     whole = sum(minutes[first:last]) * MINUTE
     return timedelta(microseconds=whole - minutes[first] * from_ + minutes[last] * to)
 
 
-def walked(start: datetime, amount: timedelta, windows: Windows = DEFAULT) -> datetime:
+def walked(start: datetime, amount: timedelta, hours: worktime.HoursProfile = DEFAULT) -> datetime:
     """The end of a walk through every minute until the amount (more than none) is used up."""
     left, here = amount // timedelta(microseconds=1), gone(start)
     while left > 0:
         minute, passed = divmod(here, MINUTE)
-        if MINUTES[windows][minute]:
+        if MINUTES[hours][minute]:
             step = min(MINUTE - passed, left)
             left -= step
         else:
@@ -110,10 +122,10 @@ profiles = st.sampled_from(PROFILES)
 @quick
 @given(instants, short_limits, profiles)
 def test_due_is_where_the_walk_through_every_minute_ends(
-    start: datetime, limit: worktime.Limit, windows: Windows
+    start: datetime, limit: worktime.Limit, hours: worktime.HoursProfile
 ) -> None:
-    due = worktime.due(start, limit, CALENDARS[windows])
-    assert due == worktime.Due(walked(start, limit.length, windows), provisional=False)
+    due = worktime.due(start, limit, CALENDARS[hours])
+    assert due == worktime.Due(walked(start, limit.length, hours), provisional=False)
     assert due.at.tzinfo is UTC
 
 
@@ -121,6 +133,15 @@ def test_due_is_where_the_walk_through_every_minute_ends(
 @given(instants, day_limits)
 def test_due_in_days_is_the_end_of_the_nth_working_day_after(start: datetime, limit: worktime.Limit) -> None:
     assert worktime.due(start, limit, CALENDAR).at == closing(nth_working_day_after(start, limit.amount))
+
+
+@quick
+@given(instants, day_limits)
+def test_a_day_of_summer_ends_when_summer_closes(start: datetime, limit: worktime.Limit) -> None:
+    day = nth_working_day_after(start, limit.amount)
+    summer = (6, 1) <= (day.month, day.day) <= (9, 30)
+    end = closing(day) + timedelta(minutes=30 if summer else 70 if (day.month, day.day) == (2, 29) else 0)
+    assert worktime.due(start, limit, CALENDARS[PROFILES[-1]]).at == end
 
 
 @quick
@@ -132,10 +153,10 @@ def test_due_in_natural_time_is_a_plain_sum(start: datetime, limit: worktime.Lim
 @quick
 @given(instants, spans, profiles)
 def test_working_minutes_are_what_counting_every_minute_gives(
-    start: datetime, span: timedelta, windows: Windows
+    start: datetime, span: timedelta, hours: worktime.HoursProfile
 ) -> None:
-    worked = worktime.working_minutes(start, start + span, CALENDARS[windows])
-    assert worked == counted(start, start + span, windows)
+    worked = worktime.working_minutes(start, start + span, CALENDARS[hours])
+    assert worked == counted(start, start + span, hours)
 
 
 @quick
@@ -190,10 +211,10 @@ def test_points_climb_from_start_to_due(start: datetime, limit: worktime.Limit) 
 @quick
 @given(instants, st.timedeltas(timedelta(microseconds=1), timedelta(hours=90)), profiles)
 def test_invariant_adding_gives_the_earliest_instant_that_holds_the_amount(
-    start: datetime, amount: timedelta, windows: Windows
+    start: datetime, amount: timedelta, hours: worktime.HoursProfile
 ) -> None:
     """INVARIANT: `moment` is the earliest instant: one microsecond before it, the amount has not passed."""
-    calendar = CALENDARS[windows]
+    calendar = CALENDARS[hours]
     end = worktime.add_working(start, amount, calendar)
     tick = timedelta(microseconds=1)
     assert worktime.working_minutes(start, end, calendar) == amount
@@ -202,9 +223,11 @@ def test_invariant_adding_gives_the_earliest_instant_that_holds_the_amount(
 
 @quick
 @given(instants, st.timedeltas(timedelta(0), timedelta(hours=90)), profiles)
-def test_invariant_working_time_never_runs_backwards(start: datetime, later: timedelta, windows: Windows) -> None:
+def test_invariant_working_time_never_runs_backwards(
+    start: datetime, later: timedelta, hours: worktime.HoursProfile
+) -> None:
     """INVARIANT: `place` never decreases with time, nor grows by more than has passed."""
-    assert timedelta(0) <= worktime.working_minutes(start, start + later, CALENDARS[windows]) <= later
+    assert timedelta(0) <= worktime.working_minutes(start, start + later, CALENDARS[hours]) <= later
 
 
 @quick
@@ -256,16 +279,18 @@ def _counted_dates(found: list[worktime.Span]) -> Iterator[date]:
 
 
 @quick
-@given(instants, limits)
-def test_invariant_the_counted_spans_add_up_to_the_limit(start: datetime, limit: worktime.Limit) -> None:
+@given(instants, limits, profiles)
+def test_invariant_the_counted_spans_add_up_to_the_limit(
+    start: datetime, limit: worktime.Limit, hours: worktime.HoursProfile
+) -> None:
     """INVARIANT: spans are in order and do not overlap; the counted ones add up to the limit.
 
     In working time for hours and minutes, in days for `Nd@work`.
     """
-    found = worktime.explain(start, limit, CALENDAR)
+    found = worktime.explain(start, limit, CALENDARS[hours])
     assert all(before.end <= after.start for before, after in pairwise(found))
     assert start <= found[0].start
-    assert found[-1].end == worktime.due(start, limit, CALENDAR).at
+    assert found[-1].end == worktime.due(start, limit, CALENDARS[hours]).at
     if limit.counts_days:
         assert len(set(_counted_dates(found))) == limit.amount
     else:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,7 +34,10 @@ def revive(key: str, data: dict[str, Any]) -> EventData:
         raise Refused(f"the log holds a {key}, which this build does not know")
     if isinstance(data.get("facts"), dict):
         data = {**data, "facts": {"description": "(not kept)", **data["facts"]}}
-    return model.model_validate(data)
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise Refused(f"the log holds a {key} that cannot be read: {error}") from None
 
 
 @dataclass(slots=True)
@@ -43,8 +47,14 @@ class Registries:
     _parts: dict[int, dict[tuple[str, int], RegistryPublished]] = field(default_factory=dict)
     _built: dict[int, Registry] = field(default_factory=dict)
 
-    def take(self, part: RegistryPublished) -> None:
-        self._parts.setdefault(part.version, {})[part.section, part.part] = part
+    @classmethod
+    async def of_log(cls, connection: AsyncConnection) -> "Registries":
+        """Every version that the log holds."""
+        known = cls()
+        async for row in stream(connection, [RegistryPublished.key]):
+            part = RegistryPublished.model_validate(row.data)
+            known._parts.setdefault(part.version, {})[part.section, part.part] = part
+        return known
 
     async def newest(self, connection: AsyncConnection) -> Registry:
         """The newest whole version. Raises Refused when there is none."""

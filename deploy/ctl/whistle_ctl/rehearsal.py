@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
+import uuid_utils.compat
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_dispatch.domain import triage_clock
-from whistle_dispatch.domain.terms import Rules, adjudication_clock, item_terms, successor_terms, task_terms
+from whistle_dispatch.domain.terms import Rules, adjudication_clock, hours_of, item_terms, successor_terms, task_terms
 from whistle_escalation import commands, domain, store
 from whistle_escalation.consumers import SUBSCRIPTIONS
 from whistle_shared.contracts import Event, EventData, department, dispatch, intake
@@ -104,7 +105,7 @@ class _Paper(Unit):
 
     def emit(self, data: EventData, *_: object, **__: object) -> UUID:
         self.said.append(data)
-        return uuid4()
+        return uuid_utils.compat.uuid7()
 
 
 @dataclass
@@ -133,7 +134,14 @@ class Rehearsal:
         data = self._under_these_terms(recorded)
         if data is None:
             return said
-        event = Event(uuid4(), recorded.producer, str(self.whistle_id), recorded.at, data, correlation_id=uuid4())
+        event = Event(
+            uuid_utils.compat.uuid7(),
+            recorded.producer,
+            str(self.whistle_id),
+            recorded.at,
+            data,
+            correlation_id=uuid_utils.compat.uuid7(),
+        )
         unit = self._unit(recorded.at)
         SUBSCRIPTIONS[type(data)](unit, event)
         return said + unit.said
@@ -188,22 +196,26 @@ class Rehearsal:
         )
 
     def _called(self, data: TasksCalled, at: datetime) -> TasksCalled:
+        """Roles that shared one set of clocks may have limits of their own now: a set for each."""
         self.facts = data.facts
-        terms = {task.terms: self._terms(task, data, at) for task in data.tasks}
+        hours = {task.department: hours_of(task.department, self.rules) for task in data.tasks}
+        named = {task.task_id: f"{task.terms}/{task.role}/{hours[task.department]}" for task in data.tasks}
+        terms = {named[task.task_id]: self._terms(task, data, at) for task in data.tasks}
         self.dues.setdefault(data.round, _latest(terms.values()))
-        return data.model_copy(update={"terms": terms})
+        tasks = tuple(task.model_copy(update={"terms": named[task.task_id]}) for task in data.tasks)
+        return data.model_copy(update={"terms": terms, "tasks": tasks})
 
     def _terms(self, task: TaskCalled, data: TasksCalled, at: datetime) -> tuple[ClockSpec, ...]:
         """By the way the task came about: an action item keeps its own limit, and who takes over a duty its due."""
-        facts = data.facts
+        facts, hours = data.facts, hours_of(task.department, self.rules)
         if task.origin.startswith("meeting"):
             given = (spec.limit for spec in data.terms.get(task.terms, ()) if spec.name == "resolve")
             self.items[task.task_id] = next(given, "")
-            return item_terms(facts, self.items[task.task_id], at, self.rules)
+            return item_terms(facts, self.items[task.task_id], at, self.rules, hours)
         if isinstance(data, dispatch.ReturnDecided):
             self.items[task.task_id] = item = self.items.get(data.task_id, "")
-            return successor_terms(facts, task.role, item, at, self.dues.get(data.round), self.rules)
-        return task_terms(facts.kind, facts.urgency, task.role, at, self.rules)
+            return successor_terms(facts, task.role, item, at, self.dues.get(data.round), self.rules, hours)
+        return task_terms(facts.kind, facts.urgency, task.role, at, self.rules, hours)
 
 
 def _latest(terms: Iterable[tuple[ClockSpec, ...]]) -> datetime | None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -56,11 +56,12 @@ def business(given: str) -> datetime:
     """An instant of business time: ISO 8601; without an offset it is Shanghai's."""
     try:
         at = datetime.fromisoformat(given)
-    except ValueError:
+        at = at if at.tzinfo else at.replace(tzinfo=SHANGHAI)
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{harmless(given)!r} is not an instant such as 2026-06-01 or 2026-06-01T09:00"
         ) from None
-    return at if at.tzinfo else at.replace(tzinfo=SHANGHAI)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -126,7 +127,8 @@ async def _simulate(
         first, last = await _span(connection)
         span = (since or first, until or last)
         if span[0] > span[1]:
-            raise Refused(f"--since {moment(span[0])} is not before --until {moment(span[1])}")
+            end = "--until" if until else "the end of the record,"
+            raise Refused(f"--since {moment(span[0])} is not before {end} {moment(span[1])}")
         compared = await simulate(connection, supposed.rules, since or first, until, last)
         return compared, supposed, span
 

@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Bearer tokens of one service proce
 
 @app.command("create")
 def create_command(
-    role: Annotated[str, typer.Option(help="street, department, district or operations.")],
+    role: Annotated[str, typer.Option(help="community, street, street_leader, department, district or operations.")],
     scope: Annotated[str, typer.Option(help="A street or department code; * for the whole district.")],
     name: Annotated[str, typer.Option(help="Who will hold it, for the list and the logs.")],
     expires: Annotated[int | None, typer.Option(metavar="DAYS", min=1, max=3650, help="Days it is valid.")] = None,

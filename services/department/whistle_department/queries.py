@@ -108,6 +108,8 @@ def _ordered(query: Select[Any], order: Order, anchor: Any) -> Select[Any]:
         return query.order_by(t.dispatched_at.desc(), t.task_id.desc())
     query = query.where(t.due_at.is_not(None))
     if anchor is not None:
+        if anchor.due_at is None:
+            raise Invalid("cursor", "nothing is due any more for the task that the last page ended with; begin again")
         query = query.where(tuple_(t.due_at, t.task_id) > tuple_(anchor.due_at, anchor.task_id))
     return query.order_by(t.due_at, t.task_id)
 

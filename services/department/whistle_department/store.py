@@ -93,7 +93,6 @@ class Told:
 class Case:
     """What this instance knows of one whistle. Changed only by the functions below, along with its rows."""
 
-    rounds: set[int] = field(default_factory=set)
     tasks: dict[UUID, domain.Task] = field(default_factory=dict)
     told: Told = field(default_factory=Told)
     letters: dict[UUID, Letter] = field(default_factory=dict)
@@ -110,9 +109,7 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
     if not ids:
         return
     unit.cases = {whistle_id: Case() for whistle_id in ids}
-    w, t = tables.whistle.c, tables.task
-    for row in await unit.connection.execute(select(w.whistle_id, w.round).where(among(w.whistle_id, ids))):
-        case(unit, row.whistle_id).rounds.add(row.round)
+    t = tables.task
     rows = (await unit.connection.execute(select(t).where(among(t.c.whistle_id, ids)))).all()
     for whistle_id, told in (await told_of(unit.connection, ids)).items():
         case(unit, whistle_id).told = told
@@ -234,10 +231,8 @@ def serves(unit: Unit, department: str) -> bool:
 
 
 def add_facts(unit: Unit, whistle_id: UUID, round_: int, facts: WhistleFacts) -> None:
-    """Store what the street said, once per round."""
-    known = case(unit, whistle_id)
-    if round_ not in known.rounds:
-        known.rounds.add(round_)
+    """Store what the street said, once per round: with the first of its tasks."""
+    if all(task.round != round_ for task in case(unit, whistle_id).tasks.values()):
         unit.insert(tables.whistle, whistle_id=whistle_id, round=round_, facts=facts.model_dump_json())
 
 

@@ -45,7 +45,7 @@ def on_whistle_closed(unit: Unit, event: Event[WhistleClosed]) -> None:
 
 def on_meeting_minuted(unit: Unit, event: Event[MeetingMinuted]) -> None:
     data = event.data
-    commands.call_for_meeting(unit, data.whistle_id, data.meeting_id, data.items)
+    commands.call_for_meeting(unit, data.whistle_id, data.round, data.meeting_id, data.items)
 
 
 def on_return_requested(unit: Unit, event: Event[ReturnRequested]) -> None:
@@ -73,10 +73,7 @@ def on_escalation_raised(unit: Unit, event: Event[EscalationRaised]) -> None:
         commands.note_silence(unit, data.whistle_id, data.task_id, data.fired_at)
 
 
-def on_receipt(
-    unit: Unit,
-    event: Event[department.TasksReceived] | Event[escalation.ClocksArmed] | Event[escalation.ClocksChanged],
-) -> None:
+def on_receipt(unit: Unit, event: Event[department.TasksReceived] | Event[escalation.ClocksArmed]) -> None:
     """Ends the re-sending of what it answers; the consumer has seen to that."""
 
 
@@ -95,5 +92,4 @@ SUBSCRIPTIONS: dict[type[EventData], Handler] = {
     EscalationRaised: on_escalation_raised,
     department.TasksReceived: on_receipt,
     escalation.ClocksArmed: on_receipt,
-    escalation.ClocksChanged: on_receipt,
 }

@@ -15,7 +15,7 @@ from whistle_dispatch import domain, tables
 from whistle_dispatch.domain.terms import Rules
 from whistle_shared.contracts import EventData
 from whistle_shared.contracts.department import TasksReceived
-from whistle_shared.contracts.escalation import ClocksArmed, ClocksChanged, EscalationRaised
+from whistle_shared.contracts.escalation import ClocksArmed, EscalationRaised
 from whistle_shared.contracts.intake import MeetingMinuted, WhistleBlown, WhistleFacts
 from whistle_shared.contracts.vocabulary import Score
 from whistle_shared.db import Unit, Work, among, columns_of
@@ -25,7 +25,7 @@ from whistle_shared.registry import Registry
 from whistle_shared.replica import Replica
 
 # A receipt needs nothing read; where no request is decided or asked, the desk's tables are left alone.
-_RECEIPTS: tuple[type[EventData], ...] = (TasksReceived, ClocksArmed, ClocksChanged)
+_RECEIPTS: tuple[type[EventData], ...] = (TasksReceived, ClocksArmed)
 _WITHOUT_DESK: tuple[type[EventData], ...] = (WhistleBlown, EscalationRaised, MeetingMinuted)
 _REGISTRY = UUID(int=0)
 # Whistles with an undecided return, each locked for this transaction unless another one holds it.

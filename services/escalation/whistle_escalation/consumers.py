@@ -1,5 +1,6 @@
 """What escalation hears, and the one command each event leads to. Everything heard joins the event log."""
 
+from dataclasses import replace
 from typing import Any
 
 from whistle_escalation import commands, store
@@ -54,7 +55,7 @@ def on_meeting_minuted(unit: Unit, event: Event[intake.MeetingMinuted]) -> None:
 
 
 def on_return_decided(unit: Unit, event: Event[dispatch.ReturnDecided]) -> None:
-    commands.decide_return(unit, event.data, event.time)
+    commands.decide_return(unit, event.data, event.time, event.subject_version)
 
 
 def on_dispute_opened(unit: Unit, event: Event[dispatch.DisputeOpened]) -> None:
@@ -62,7 +63,7 @@ def on_dispute_opened(unit: Unit, event: Event[dispatch.DisputeOpened]) -> None:
 
 
 def on_lead_changed(unit: Unit, event: Event[dispatch.LeadChanged]) -> None:
-    commands.change_lead(unit, event.data, event.time)
+    commands.change_lead(unit, event.data, event.time, event.subject_version)
 
 
 # -- the task ---------------------------------------------------------------------------------------------------
@@ -73,7 +74,9 @@ def on_task_acknowledged(unit: Unit, event: Event[department.TaskAcknowledged]) 
 
 
 def on_responder_checked_in(unit: Unit, event: Event[department.ResponderCheckedIn]) -> None:
-    commands.take_step(unit, event.data, Mark("arrived", event.time, unit.now), active=True)
+    """Who sits in a meeting while presence elsewhere is asked for has not arrived."""
+    what = "arrived" if event.data.arrival else "attended"
+    commands.take_step(unit, event.data, Mark(what, event.time, unit.now), active=True)
 
 
 def on_progress_logged(unit: Unit, event: Event[department.ProgressLogged]) -> None:
@@ -120,12 +123,12 @@ def on_suspension_decided(unit: Unit, event: Event[intake.SuspensionDecided | di
     data = event.data
     side = "district" if isinstance(data, dispatch.SuspensionDecided) else "street"
     mark = Mark("suspended", event.time, unit.now, str(data.request_id), data.cycle, data.granted, side, data.until)
-    commands.take_step(unit, data, mark)
+    commands.take_step(unit, data, replace(mark, said=str(event.id)))
 
 
 def on_task_resumed(unit: Unit, event: Event[Any]) -> None:
     """Said by the department, the street or the district."""
-    mark = Mark("resumed", event.time, unit.now, ref=event.time.isoformat())
+    mark = Mark("resumed", event.time, unit.now, ref=str(event.id), said=str(event.id))
     commands.take_step(unit, event.data, mark, active=isinstance(event.data, TaskEvent))
 
 

@@ -101,7 +101,7 @@ def fold(unit: Unit, data: EventData, at: datetime, event_id: UUID) -> None:
     held: Held = unit.ledgers.setdefault(whistle_id, Held(measures.empty(whistle_id)))
     measures.fold(held.ledger, data, at, event_id)
     only = measures.only_task(data)
-    if only is not None and only in held.ledger.tasks:
+    if only is not None and only in held.ledger.tasks and held.whistle is not None:
         _write_task(unit, held, held.ledger.tasks[only])
         return
     _write_whistle(unit, held)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import Select, Text, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_escalation import domain, ledger, tables
@@ -122,9 +122,7 @@ async def read_matters(connection: AsyncConnection, ids: Sequence[UUID]) -> dict
 
 def _matters() -> Select[Any]:
     m = tables.matter.c
-    return select(
-        m.whistle_id, m.cancelled_at, m.terms.cast(Text).label("terms"), m.marks, *(m[name] for name in _ABOUT)
-    )
+    return select(m.whistle_id, m.cancelled_at, m.terms, m.marks, *(m[name] for name in _ABOUT))
 
 
 @lru_cache(maxsize=512)
@@ -213,7 +211,7 @@ def save(unit: Unit, after: domain.Matter, added: Container[UUID] = ()) -> None:
     for clock_id, clock in after.clocks.items():
         if clock_id not in before.clocks:
             unit.insert(tables.clock, **columns_of(clock))
-        elif clock != before.clocks[clock_id]:
+        elif clock is not before.clocks[clock_id] and clock != before.clocks[clock_id]:
             unit.update(tables.clock, **columns_of(clock))
     for escalation_id, escalation in after.escalations.items():
         if escalation is not before.escalations.get(escalation_id) and escalation_id not in added:
@@ -233,7 +231,7 @@ def _save_matter(unit: Unit, loaded: Loaded, after: domain.Matter) -> bool:
     about = dict.fromkeys(_ABOUT) if after.about is None else columns_of(after.about)
     row: dict[str, Any] = {
         "whistle_id": after.whistle_id,
-        "terms": _TERMS.dump_json(dict(after.terms)).decode(),
+        "terms": _TERMS.dump_json(dict(after.terms), exclude_defaults=True).decode(),
         "marks": _json(after.marks),
         "cancelled_at": after.cancelled_at,
         **about,

@@ -34,7 +34,7 @@ matter = Table(
     Column("kind", Text),
     Column("urgency", Text),
     Column("category", Text),
-    Column("terms", JSONB, nullable=False),
+    Column("terms", Text, nullable=False),  # JSON, only ever read as a whole
     Column("marks", JSONB, nullable=False),
     Column("cancelled_at", DateTime(timezone=True)),
 )

@@ -44,13 +44,15 @@ class TaskAcknowledged(TaskEvent):
 
 
 class ResponderCheckedIn(TaskEvent):
-    """A responder reported in (报到). Receipt: escalation."""
+    """A responder reported in (报到). `arrival` False: at a meeting, while presence elsewhere is asked for. Receipt:
+    escalation."""
 
     key: ClassVar[str] = "department.responder_checked_in.v1"
     place: Text
     mode: Literal["on_site", "online", "meeting"]
     photo: Text | None = None
     meeting_id: UUID | None = None
+    arrival: bool = True
 
 
 class ResponderCheckedOut(TaskEvent):

@@ -59,10 +59,19 @@ class CalendarDay(Frozen):
     name: Text = ""
 
 
+class CalendarSeason(Frozen):
+    """Other working hours in a part of every year, from `first` to `last`: local days `MM-DD`, both in it."""
+
+    first: Text
+    last: Text
+    windows: tuple[tuple[int, int], ...]
+
+
 class CalendarPublished(EventData):
     """One calendar year with the working hours in force. `windows` are local minutes of the day [open, close).
 
-    `years`: all years of this version; a replica uses the version once it has every one of them.
+    `years`: all years of this version; a replica uses the version once it has every one of them. `seasons`: when
+    other windows apply; every working day is equally long.
     """
 
     key: ClassVar[str] = "dispatch.calendar_published.v1"
@@ -73,6 +82,7 @@ class CalendarPublished(EventData):
     windows: tuple[tuple[int, int], ...]
     start_rule: Literal["next_day", "same_day"]
     years: tuple[int, ...] = ()
+    seasons: tuple[CalendarSeason, ...] = ()
 
 
 class LadderStep(Frozen):

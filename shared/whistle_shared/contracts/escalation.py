@@ -21,7 +21,7 @@ from whistle_shared.contracts.vocabulary import (
 
 
 class ClocksArmed(EventData):
-    """The receipt for `whistle_dispatched` and `whistle_unrouted`: so many clocks are running."""
+    """The receipt for what dispatch says of a whistle: so many clocks stand."""
 
     key: ClassVar[str] = "escalation.clocks_armed.v1"
     whistle_id: UUID

@@ -39,8 +39,9 @@ _PATIENCE = 8.0
 class Work:
     """One thing to do in a transaction: `act` decides and collects, without waiting for anything.
 
-    `whistle` is locked and loaded before `act` runs; so is `also`, where two whistles are concerned. `event` is claimed in the inbox, `idempotency` in the table of
-    idempotency keys. `wants` is for the service's `load`: what else to fetch for this piece.
+    `whistle` is locked and loaded before `act` runs; so is `also`, where two whistles are concerned. `event` is claimed
+    in the inbox, `idempotency` in the table of idempotency keys. `wants` is for the service's `load`: what else to
+    fetch for this piece.
     """
 
     act: Callable[[Unit], Any]

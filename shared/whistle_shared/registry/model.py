@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from whistle_shared.contracts.dispatch import LadderStep, Section
 from whistle_shared.contracts.vocabulary import (
@@ -21,7 +21,6 @@ from whistle_shared.contracts.vocabulary import (
 )
 from whistle_shared.registry.regulation import Regulation
 
-
 Hours = Literal["always", "work"]
 """When somebody is on duty: round the clock, or in the calendar's working hours."""
 
@@ -29,7 +28,8 @@ Hours = Literal["always", "work"]
 class Department(Frozen):
     """A functional department. `instance` names the department service that serves it (`hosted` or its own).
 
-    `desk`: when its duty desk is manned; it stands in where the registry names no person.
+    `desk`: when its duty desk is manned; it stands in where the registry names no person. `hours`: whether its limits
+    in working time count the calendar's working hours, or every hour, because it works round the clock (7 × 24).
     """
 
     code: Code
@@ -39,6 +39,7 @@ class Department(Frozen):
     instance: Code
     active: bool = True
     desk: Literal["always", "work", "none"] = "always"
+    hours: Hours = "work"
 
 
 class Street(Frozen):
@@ -86,7 +87,7 @@ class Policy(Frozen):
     urgency: Urgency
     presence: Presence
     limits: dict[PolicyClock, str]
-    by_role: dict[TaskRole, dict[PolicyClock, str]] = {}
+    by_role: dict[TaskRole, dict[PolicyClock, str]] = Field({})
 
     def limits_of(self, role: TaskRole) -> dict[PolicyClock, str]:
         """The limits of a task in this role."""

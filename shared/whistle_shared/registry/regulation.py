@@ -1,4 +1,5 @@
-"""The district's settings of the mechanism, with their defaults. Source: DOMAIN.md sections B and C, EVENTS.md section 5.
+"""The district's settings of the mechanism, with their defaults. Source: DOMAIN.md sections B and C, EVENTS.md
+section 5.
 
 Limits are in the pack's notation (`4h@work`). Every number that decides something about people is here, not in code.
 """
@@ -26,7 +27,7 @@ class Blowing(Frozen):
 class Returning(Frozen):
     """Returns and disputes. An urgency without a window knows no return: act first, argue later."""
 
-    windows: dict[Urgency, Text] = {"urgent": "2h@natural", "normal": "1d@work", "long_term": "1d@work"}
+    windows: dict[Urgency, Text] = Field({"urgent": "2h@natural", "normal": "1d@work", "long_term": "1d@work"})
     decide_within: Text = "4h@work"
     adjudication: Text = "1d@work"
     transfer_cap: Count = 2
@@ -54,14 +55,9 @@ class Scoring(Frozen):
     """The street's score of a task: `parts` with their maxima (100 together), the mark that stands when the street is
     late, and how long a department may appeal."""
 
-    parts: dict[Code, Count] = {
-        "arrival": 20,
-        "people": 10,
-        "handling": 20,
-        "result": 30,
-        "cooperation": 10,
-        "citizen": 10,
-    }
+    parts: dict[Code, Count] = Field(
+        {"arrival": 20, "people": 10, "handling": 20, "result": 30, "cooperation": 10, "citizen": 10}
+    )
     default: Annotated[int, Field(ge=0, le=100)] = 80
     appeal_window: Text = "3d@work"
 

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents: one table from exception to status, and nothing leaks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -72,7 +73,7 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = [{"field": _field(item["loc"]), "reason": str(item["msg"])} for item in error.errors()]
+    found = [{"field": _field(item["loc"]), "reason": _reason(item)} for item in error.errors()]
     missing_key = any(item["field"] == "Idempotency-Key" for item in found)
     status = 400 if missing_key or any(item["type"] == "json_invalid" for item in error.errors()) else 422
     return problem(status, "Invalid input", f"{found[0]['field']}: {found[0]['reason']}", errors=found)
@@ -81,6 +82,20 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 def _field(location: tuple[int | str, ...]) -> str:
     """`("body", "place", 0)` → `place.0`; a header keeps its name."""
     return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    """What is wrong with a field; where the validator speaks of its own workings, in plainer words."""
+    about = item.get("ctx", {})
+    counted = "characters" if isinstance(item.get("input"), str) else "entries"
+    match item["type"]:
+        case "value_error" if "error" in about:
+            return str(about["error"])
+        case "too_short" | "string_too_short" if about["min_length"] == 1:
+            return "must not be empty"
+        case "too_long":
+            return f"has {about['actual_length']} {counted}; at most {about['max_length']} are allowed"
+    return str(item["msg"])
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

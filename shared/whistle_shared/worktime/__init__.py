@@ -12,7 +12,7 @@ INVARIANT: a year without official data never raises; it counts plain weekends a
 from whistle_shared.worktime.arithmetic import Due, add_working, due, extend_by, is_open, points, working_minutes
 from whistle_shared.worktime.calendars import Calendar
 from whistle_shared.worktime.explanation import Span, SpanKind, explain
-from whistle_shared.worktime.hours import SHANGHAI, HoursProfile, StartRule
+from whistle_shared.worktime.hours import SHANGHAI, HoursProfile, Season, StartRule, Window, is_month_day
 from whistle_shared.worktime.limits import Limit
 from whistle_shared.worktime.years import CalendarYear, official_year
 
@@ -23,13 +23,16 @@ __all__ = [
     "Due",
     "HoursProfile",
     "Limit",
+    "Season",
     "Span",
     "SpanKind",
     "StartRule",
+    "Window",
     "add_working",
     "due",
     "explain",
     "extend_by",
+    "is_month_day",
     "is_open",
     "official_year",
     "points",

@@ -23,6 +23,9 @@ DAY = 86_400 * _SECOND
 _NEVER = 1 << 60
 _WORKING_WEEK = 5
 
+Windows = tuple[tuple[int, int, int], ...]
+"""Each one: opens, closes, worked before it opens; microseconds."""
+
 
 def since(instant: datetime) -> timedelta:
     """The time since the epoch of an aware instant. Raises TypeError for a naive one."""
@@ -57,12 +60,13 @@ def is_weekend(day: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Working days and windows, ready for look-up. A window: opens, closes, worked before it opens.
+    """Working days and windows, ready for look-up. A season: its first and last day (`MM-DD`) and its windows.
 
-    Windows and `day_length` in microseconds.
+    `day_length` in microseconds: every working day is equally long, whatever the season, so days can be counted.
     """
 
-    windows: tuple[tuple[int, int, int], ...]
+    windows: Windows
+    seasons: tuple[tuple[str, str, Windows], ...]
     day_length: int
     exceptions: tuple[int, ...]  # days on which the week is wrong, in order, then _NEVER
     shifts: tuple[int, ...]  # shifts[i]: working days gained by the first i exceptions
@@ -74,8 +78,9 @@ class Axis:
         exceptions = sorted(number(day) for day, off in listed.items() if off != is_weekend(number(day)))
         shifts = tuple(accumulate((1 if is_weekend(day) else -1 for day in exceptions), initial=0))
         counts = tuple(_weekdays(day + 1) + shift for day, shift in zip(exceptions, shifts[1:], strict=True))
-        windows = tuple(_windows(hours.windows))
-        return cls(windows, hours.minutes_per_day * _MINUTE, (*exceptions, _NEVER), shifts, counts)
+        seasons = tuple((season.first, season.last, _windows(season.windows)) for season in hours.seasons)
+        day_length = hours.minutes_per_day * _MINUTE
+        return cls(_windows(hours.windows), seasons, day_length, (*exceptions, _NEVER), shifts, counts)
 
     def is_working(self, day: int) -> bool:
         """Is this day worked, by the week or by a notice?"""
@@ -96,26 +101,36 @@ class Axis:
         """Working microseconds from the epoch to this instant."""
         day, microsecond = local(instant)
         worked = self.count(day) * self.day_length
-        return worked + self._worked(microsecond) if self.is_working(day) else worked
+        return worked + self._worked(day, microsecond) if self.is_working(day) else worked
 
     def moment(self, place: int) -> datetime:
         """The earliest instant at this place: the end of a window rather than the opening of the next."""
         days, rest = divmod(place - 1, self.day_length)
-        return utc(self.nth(days), self._time_of_day(rest + 1))
+        day = self.nth(days)
+        return utc(day, self._time_of_day(day, rest + 1))
 
     def end_of(self, day: int) -> datetime:
         """The end of the last window of a day."""
-        return utc(day, self.windows[-1][1])
+        return utc(day, self.windows_on(day)[-1][1])
 
-    def _worked(self, microsecond: int) -> int:
-        for opens, closes, before in self.windows:
+    def windows_on(self, day: int) -> Windows:
+        """The windows of a day, if it is worked: its season's, or the usual ones."""
+        if not self.seasons:
+            return self.windows
+        month_day = date_of(day).isoformat()[-5:]
+        found = (windows for first, last, windows in self.seasons if first <= month_day <= last)
+        return next(found, self.windows)
+
+    def _worked(self, day: int, microsecond: int) -> int:
+        for opens, closes, before in self.windows_on(day):
             if microsecond < closes:
                 return before + max(0, microsecond - opens)
         return self.day_length
 
-    def _time_of_day(self, worked: int) -> int:
+    def _time_of_day(self, day: int, worked: int) -> int:
         """The reverse of `_worked` for 0 < worked ≤ day_length."""
-        return next(opens + worked - before for opens, _, before in reversed(self.windows) if before < worked)
+        windows = reversed(self.windows_on(day))
+        return next(opens + worked - before for opens, _, before in windows if before < worked)
 
 
 def _weekdays(day: int) -> int:
@@ -124,8 +139,9 @@ def _weekdays(day: int) -> int:
     return weeks * _WORKING_WEEK + min(rest, _WORKING_WEEK)
 
 
-def _windows(windows: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int, int]]:
-    worked = 0
+def _windows(windows: Iterable[tuple[int, int]]) -> Windows:
+    found, worked = [], 0
     for opening, closing in windows:
-        yield opening * _MINUTE, closing * _MINUTE, worked
+        found.append((opening * _MINUTE, closing * _MINUTE, worked))
         worked += (closing - opening) * _MINUTE
+    return tuple(found)

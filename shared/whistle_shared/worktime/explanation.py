@@ -57,5 +57,5 @@ def _parts(day: int, left_out: bool, calendar: Calendar) -> Iterator[tuple[SpanK
         yield "day_off" if axis.date_of(day) in calendar.listed else "weekend", 0, axis.DAY
         return
     kind: SpanKind = "start_day" if left_out else "make_up" if weekend else "work"
-    for opens, closes, _ in calendar.axis.windows:
+    for opens, closes, _ in calendar.axis.windows_on(day):
         yield kind, opens, closes

@@ -20,10 +20,16 @@ from whistle_shared.web import Strict
 
 
 def _text_only(value: object) -> object:
-    """A number is no instant, whatever it might count from."""
     if isinstance(value, str):
         return value
     raise ValueError("must be text")
+
+
+def _written(value: object) -> object:
+    """A number is no instant, whatever it might count from, also in quotes."""
+    if isinstance(value, str) and value[4:5] == "-":
+        return value
+    raise ValueError("must be an RFC 3339 time with an offset")
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -33,7 +39,7 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("is beyond the calendar") from None
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_utc), Field(strict=False)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc), Field(strict=False)]
 Id = Annotated[UUID, BeforeValidator(_text_only), Field(strict=False)]
 Person = Annotated[Text, StringConstraints(min_length=1, max_length=100), Field(description="The duty person's name")]
 Note = Annotated[LongText, Field(max_length=5000)]

@@ -82,7 +82,14 @@ def arrive(
         return task
     else:
         domain.require(task, "arrival", unit.now)
-    event = ResponderCheckedIn(**asdict(actor), place=place, mode=mode, photo=photo, meeting_id=meeting_id)
+    event = ResponderCheckedIn(
+        **asdict(actor),
+        place=place,
+        mode=mode,
+        photo=photo,
+        meeting_id=meeting_id,
+        arrival=meeting_id is None or task.presence == "meeting",
+    )
     return record(unit, "arrival", event, _ESCALATION)
 
 

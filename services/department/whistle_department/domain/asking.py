@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from whistle_department.domain.clocks import Clock, clocks_of
-from whistle_department.domain.task import Task, Term, open_milestones, refuse, require
+from whistle_department.domain.task import Request, Task, Term, open_milestones, refuse, require
 from whistle_shared.clockwork import parse_limit
 from whistle_shared.contracts.department import PlanStep
 from whistle_shared.contracts.vocabulary import ClockName, Decider, Milestone
@@ -86,14 +86,23 @@ def check_extension(
     if term is None or not term.extendable:
         raise Invalid("clock", f"{name} is not a clock of this task that can be extended")
     clock = next(clock for clock in clocks_of(task, told) if clock.name == name)
-    if clock.due_at is None or clock.status != "running" or clock.due_at <= now:
-        raise Invalid("clock", f"{name} is not running, or its limit has passed")
-    if due_at <= clock.due_at:
+    if clock.due_at is None or clock.status != "running":
+        raise Invalid("clock", f"{name} is not running")
+    current = max([clock.due_at, *_granted(before)])
+    if current <= now:
+        raise Invalid("clock", f"the limit of {name} has passed")
+    if due_at <= current:
         raise Invalid("due_at", "must be later than the present due time")
-    latest = _extended(task, term, clock.due_at, setting.percent, rules.calendar)
+    latest = _extended(task, term, current, setting.percent, rules.calendar)
     if due_at > latest:
         raise Invalid("due_at", f"at most {setting.percent} % of the limit is added: until {latest.isoformat()}")
-    return Extension(clock.due_at, len(before) + 1, "street" if not before else "district")
+    return Extension(current, len(before) + 1, "street" if not before else "district")
+
+
+def _granted(before: Sequence[Request]) -> list[datetime]:
+    """The due times that were granted: escalation may not have moved the clock yet."""
+    decided = (request.decision for request in before if request.decision and request.decision.granted)
+    return [datetime.fromisoformat(made.detail["due_at"]) for made in decided if made.detail.get("due_at")]
 
 
 def _extended(task: Task, term: Term, current: datetime, percent: int, calendar: Calendar) -> datetime:

@@ -65,8 +65,9 @@ def concerns(task: Task, entry: Entry) -> bool:
     """Whether a line belongs to the task's history."""
     if entry.task_id is not None:
         return entry.task_id == task.task_id
-    departments = entry.detail.get("departments", (task.department,))
-    return bool(entry.detail["round"] == task.round) and task.department in departments
+    if entry.step == "closing":
+        return task.closed_at == entry.at
+    return bool(entry.detail["round"] == task.round) and task.department in entry.detail["departments"]
 
 
 def _earliest(known: datetime | None, at: datetime) -> datetime:
@@ -88,7 +89,7 @@ def _acknowledgement(task: Task, entry: Entry) -> Task:
 
 def _arrival(task: Task, entry: Entry) -> Task:
     """EVENTS.md: a check-in at a meeting counts as the arrival only where a meeting is the presence asked for."""
-    if entry.detail.get("meeting_id") and task.presence != "meeting":
+    if not entry.detail.get("arrival", True):
         return task
     return replace(task, arrived_at=_earliest(task.arrived_at, entry.at), departed_at=None)
 

@@ -1,7 +1,7 @@
 """The registry to read: departments, streets, grids, categories, policies, ladders, people, duties, regulation."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -27,43 +27,8 @@ router = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=PROBLEMS
 Row = TypeVar("Row", bound=BaseModel)
 
 
-class DepartmentPage(BaseModel):
-    items: list[Department]
-    next_cursor: str | None
-
-
-class StreetPage(BaseModel):
-    items: list[Street]
-    next_cursor: str | None
-
-
-class GridPage(BaseModel):
-    items: list[Grid]
-    next_cursor: str | None
-
-
-class CategoryPage(BaseModel):
-    items: list[Category]
-    next_cursor: str | None
-
-
-class PolicyPage(BaseModel):
-    items: list[Policy]
-    next_cursor: str | None
-
-
-class LadderPage(BaseModel):
-    items: list[LadderRung]
-    next_cursor: str | None
-
-
-class PeoplePage(BaseModel):
-    items: list[DutyPerson]
-    next_cursor: str | None
-
-
-class DutyPage(BaseModel):
-    items: list[Duty]
+class Page(BaseModel, Generic[Row]):
+    items: list[Row]
     next_cursor: str | None
 
 
@@ -71,27 +36,27 @@ RowCursor = Annotated[str | None, Query(max_length=12, description="`next_cursor
 RowLimit = Annotated[int, Query(ge=1, le=1000, description="How many rows at most")]
 
 
-def _page(rows: Sequence[Row], cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
+def _page(rows: Sequence[Row], cursor: str | None, limit: int) -> Page[Row]:
     """A slice of one registry version's rows; the cursor is a position."""
     if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
         raise Invalid("cursor", "is not a cursor of this list")
     start = int(cursor or 0)
     end = start + limit
-    return list(rows[start:end]), str(end) if end < len(rows) else None
+    return Page(items=list(rows[start:end]), next_cursor=str(end) if end < len(rows) else None)
 
 
 @router.get("/departments", tags=["registry"], summary="Departments")
 async def departments(
     caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
-) -> DepartmentPage:
-    items, following = _page(store.registry(service.replica).departments, cursor, limit)
-    return DepartmentPage(items=items, next_cursor=following)
+) -> Page[Department]:
+    return _page(store.registry(service.replica).departments, cursor, limit)
 
 
 @router.get("/streets", tags=["registry"], summary="Streets")
-async def streets(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> StreetPage:
-    items, following = _page(store.registry(service.replica).streets, cursor, limit)
-    return StreetPage(items=items, next_cursor=following)
+async def streets(
+    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+) -> Page[Street]:
+    return _page(store.registry(service.replica).streets, cursor, limit)
 
 
 @router.get("/grids", tags=["registry"], summary="Grids, of one street or of all")
@@ -101,30 +66,30 @@ async def grids(
     street: Annotated[Code | None, Query(description="Only this street's grids")] = None,
     cursor: RowCursor = None,
     limit: RowLimit = 200,
-) -> GridPage:
+) -> Page[Grid]:
     rows = [row for row in store.registry(service.replica).grids if street in (None, row.street)]
-    items, following = _page(rows, cursor, limit)
-    return GridPage(items=items, next_cursor=following)
+    return _page(rows, cursor, limit)
 
 
 @router.get("/categories", tags=["registry"], summary="Sub-categories with their routing")
 async def categories(
     caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
-) -> CategoryPage:
-    items, following = _page(store.registry(service.replica).categories, cursor, limit)
-    return CategoryPage(items=items, next_cursor=following)
+) -> Page[Category]:
+    return _page(store.registry(service.replica).categories, cursor, limit)
 
 
 @router.get("/policies", tags=["registry"], summary="Limits by kind and urgency")
-async def policies(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> PolicyPage:
-    items, following = _page(store.registry(service.replica).policies, cursor, limit)
-    return PolicyPage(items=items, next_cursor=following)
+async def policies(
+    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+) -> Page[Policy]:
+    return _page(store.registry(service.replica).policies, cursor, limit)
 
 
 @router.get("/ladders", tags=["registry"], summary="The rungs of the three ladders")
-async def ladders(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> LadderPage:
-    items, following = _page(store.registry(service.replica).ladders, cursor, limit)
-    return LadderPage(items=items, next_cursor=following)
+async def ladders(
+    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+) -> Page[LadderRung]:
+    return _page(store.registry(service.replica).ladders, cursor, limit)
 
 
 @router.get("/people", tags=["registry"], summary="Who is on duty, of one organisation or of all")
@@ -134,16 +99,15 @@ async def people(
     organisation: Annotated[Code | None, Query(description="Only this department's or street's, or `district`")] = None,
     cursor: RowCursor = None,
     limit: RowLimit = 200,
-) -> PeoplePage:
+) -> Page[DutyPerson]:
+    caller.needs("district", "operations")
     rows = [row for row in store.registry(service.replica).people if organisation in (None, row.organisation)]
-    items, following = _page(rows, cursor, limit)
-    return PeoplePage(items=items, next_cursor=following)
+    return _page(rows, cursor, limit)
 
 
 @router.get("/duties", tags=["registry"], summary="The duty list")
-async def duties(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> DutyPage:
-    items, following = _page(store.registry(service.replica).duties, cursor, limit)
-    return DutyPage(items=items, next_cursor=following)
+async def duties(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> Page[Duty]:
+    return _page(store.registry(service.replica).duties, cursor, limit)
 
 
 @router.get("/regulation", tags=["registry"], summary="The settings of the mechanism")

@@ -11,6 +11,7 @@ from whistle_shared.contracts.intake import ActionItem, WhistleFacts
 from whistle_shared.contracts.vocabulary import TaskRole
 from whistle_shared.db import Unit
 from whistle_shared.errors import NotFound
+from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import Registry
 
 
@@ -112,17 +113,19 @@ def instances(registry: Registry, departments: Iterable[str]) -> list[str]:
     return [f"department.{department.instance}" for department in known if department]
 
 
-def call_for_meeting(unit: Unit, whistle_id: UUID, meeting_id: UUID, items: Sequence[ActionItem]) -> None:
-    """Each action item of a meeting becomes a task. Of a whistle that is over, nobody is called; that is said too,
-    for intake waits for a receipt."""
+def call_for_meeting(unit: Unit, whistle_id: UUID, round_: int, meeting_id: UUID, items: Sequence[ActionItem]) -> None:
+    """Each action item of a meeting becomes a task of its round. Where the whistle or the round is over, nobody is
+    called; that is said too, for intake waits for a receipt. Raises RetryLater for a round that has not begun here."""
     if not items:
         return
     known = store.heard_of(unit, whistle_id)
     if known.state == "cancelled" or known.facts is None:
         _emit_cancelled(unit, known)
         return
+    if round_ > known.round:
+        raise RetryLater(f"round {round_} of whistle {whistle_id} has not begun here (yet)")
     nothing = domain.Plan((), {}, known.whistle_due_at)
-    over = known.state == "closed"
+    over = known.state == "closed" or round_ < known.round
     rules = store.rules(unit)
     _call(
         unit,

@@ -44,7 +44,11 @@ def decide_request(
     if request.kind == "extension":
         if review:
             raise Invalid("review", "only a suspension is reviewed")
+        if until is not None:
+            raise Invalid("until", "is of a suspension: an extension has a `due_at`")
         return _decide_extension(unit, known, request_id, granted, due_at, reason, by)
+    if due_at is not None:
+        raise Invalid("due_at", "is of an extension: a suspension has an `until`")
     return _decide_suspension(unit, known, request_id, granted, until, reason, by, review)
 
 

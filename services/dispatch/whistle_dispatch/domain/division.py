@@ -24,7 +24,7 @@ from whistle_dispatch.domain.dispatch import (
     with_task,
 )
 from whistle_dispatch.domain.planning import is_active, lapse, policy_of, require_active
-from whistle_dispatch.domain.terms import Rules, adjudication_clock, decide_by, successor_terms
+from whistle_dispatch.domain.terms import Rules, adjudication_clock, decide_by, hours_of, successor_terms
 from whistle_shared.contracts.department import ReturnRequested
 from whistle_shared.contracts.dispatch import ClockSpec
 from whistle_shared.errors import Conflict, IllegalTransition, Invalid, NotFound
@@ -64,7 +64,7 @@ def ask_return(
 
 
 def _cause(dispatch: Dispatch, rules: Rules) -> Cause | None:
-    moved = {task.ended_at for task in dispatch.tasks if task.round == dispatch.round and task.ended_at}
+    moved = [task for task in dispatch.tasks if task.round == dispatch.round and task.ended_at]
     if len(moved) >= rules.registry.regulation.returning.transfer_cap:
         return "transfer_cap"
     returned = (request.kind == "return" and request.round == dispatch.round for request in dispatch.requests.values())
@@ -184,7 +184,9 @@ def divide(
     require_active(departments, rules.registry)
     new = _successors(dispatch, task, departments, reason)
     terms = {
-        terms_name(one): successor_terms(facts, one.role, one.item_limit, now, dispatch.whistle_due_at, rules)
+        terms_name(one): successor_terms(
+            facts, one.role, one.item_limit, now, dispatch.whistle_due_at, rules, hours_of(one.department, rules)
+        )
         for one in new
     }
     ended = () if task.department in departments else (replace(task, ended_at=now, raised_at=None),)

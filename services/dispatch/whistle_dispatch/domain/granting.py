@@ -160,9 +160,17 @@ def resume(dispatch: Dispatch, task_id: UUID, now: datetime) -> Dispatch:
 
 
 def note_resumption(dispatch: Dispatch, task_id: UUID, at: datetime) -> Dispatch:
-    """The department or the street ended the suspension."""
+    """The department or the street ended the suspension; one that was granted later is not meant."""
     standing = suspension_of(dispatch, task_id)
-    return dispatch if standing is None else with_request(dispatch, replace(standing, resumed_at=at))
+    if standing is None or at < _since(standing):
+        return dispatch
+    return with_request(dispatch, replace(standing, resumed_at=at))
+
+
+def _since(standing: Request) -> datetime:
+    """No suspension of before was over later than this. A review has overwritten when it was granted."""
+    reviewed = standing.cycle is not None and standing.cycle % _CYCLES_PER_SUSPENSION
+    return standing.asked_at if reviewed or standing.decided_at is None else standing.decided_at
 
 
 def revision_of(request: Request) -> int:

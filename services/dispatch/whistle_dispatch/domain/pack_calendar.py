@@ -3,6 +3,7 @@
 A year comes from `calendar/<year>.json` where that file is there (the shape of holiday-cn: year, papers, days
 of name, date, isOffDay), otherwise from the kept package.
 INVARIANT: a year without official data is published as not official; it is no mistake.
+INVARIANT: a working day is equally long in every season, so that limits in working days mean the same all year.
 """
 
 import re
@@ -21,10 +22,11 @@ from whistle_dispatch.domain.pack_text import (
     version_reason,
 )
 from whistle_shared.contracts import dispatch
-from whistle_shared.worktime import CalendarYear, HoursProfile, StartRule, official_year
+from whistle_shared.worktime import CalendarYear, HoursProfile, Season, StartRule, Window, is_month_day, official_year
 
 FILE = "calendar.toml"
 _KEYS = ("version", "years", "windows", "start_rule")
+_SEASON = ("first", "last", "windows")
 _WINDOW = re.compile(r"(\d\d):([0-5]\d)-(\d\d):([0-5]\d)", re.ASCII)
 _DAY = 24 * 60
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
@@ -34,7 +36,7 @@ Calendars = tuple[dispatch.CalendarPublished, ...]
 
 def build_calendars(files: Mapping[str, bytes | None]) -> tuple[Calendars, HoursProfile, list[Problem]]:
     """The years to publish with the hours, or every mistake with the default hours. Source: DOMAIN C.7."""
-    document = read_toml(FILE, files.get(FILE), _KEYS)
+    document = read_toml(FILE, files.get(FILE), _KEYS, ("seasons",))
     problems = [*document.problems, *_toml_problems(document)]
     documents = [read_json(name, data) for name, data in files.items() if name.startswith("calendar/")]
     for read in documents:
@@ -42,10 +44,15 @@ def build_calendars(files: Mapping[str, bytes | None]) -> tuple[Calendars, Hours
     if problems:
         return (), HoursProfile(), problems
     given = {read.values["year"]: read for read in documents}
-    hours = HoursProfile(tuple(map(_minutes, document.values["windows"])), document.values["start_rule"])
+    hours = _hours(document.values)
     version = document.values["version"]
     years = sorted(document.values["years"])
     return tuple(_published(version, year, given.get(year), hours) for year in years), hours, []
+
+
+def _hours(values: Mapping[str, Any]) -> HoursProfile:
+    seasons = (Season(s["first"], s["last"], _all_minutes(s["windows"])) for s in values.get("seasons", ()))
+    return HoursProfile(_all_minutes(values["windows"]), values["start_rule"], tuple(seasons))
 
 
 def _published(version: int, year: int, given: Document | None, hours: HoursProfile) -> dispatch.CalendarPublished:
@@ -59,6 +66,7 @@ def _published(version: int, year: int, given: Document | None, hours: HoursProf
         days=days,
         windows=hours.windows,
         start_rule=hours.start_rule,
+        seasons=tuple(dispatch.CalendarSeason(first=s.first, last=s.last, windows=s.windows) for s in hours.seasons),
     )
 
 
@@ -67,6 +75,43 @@ def _toml_problems(document: Document) -> Iterator[Problem]:
     for key, check in checks.items():
         if key in document.values and (reason := check(document.values[key])):
             yield document.problem(key, reason)
+    if "windows" in document.values and not _windows(document.values["windows"]):
+        yield from _season_problems(document, _length(document.values["windows"]))
+
+
+def _season_problems(document: Document, standard: int) -> Iterator[Problem]:
+    """`standard`: the minutes of a working day outside the seasons."""
+    seasons = document.values.get("seasons", [])
+    if not isinstance(seasons, list):
+        yield document.problem("seasons", "must be a list of seasons: [[seasons]] with first, last and windows")
+        return
+    lines = document.lines_of(r"^[ \t]*\[\[[ \t]*seasons[ \t]*\]\]")
+    before = ""
+    for place, season in enumerate(seasons):
+        if found := _season_reason(season, before, standard):
+            name = ".".join(filter(None, (f"seasons[{place}]", found[0])))
+            yield Problem(document.file, lines[place] if len(lines) == len(seasons) else 0, name, found[1])
+            return
+        before = season["last"]
+
+
+def _season_reason(season: object, before: str, standard: int) -> tuple[str, str] | None:
+    """(key, reason) of the first mistake in a season; `before`: the last day of the one before it."""
+    if not isinstance(season, dict) or sorted(season) != sorted(_SEASON):
+        return "", "a season has first, last and windows, and nothing else"
+    for key in ("first", "last"):
+        if not isinstance(season[key], str) or not is_month_day(season[key]):
+            return key, f'{quoted(season[key])} is not a day such as "06-01"'
+    if season["first"] <= before:
+        return "first", f"{season['first']} overlaps the season before or is out of order"
+    if season["last"] < season["first"]:
+        return "last", "the season ends before it begins; over New Year it is two seasons"
+    if reason := _windows(season["windows"]):
+        return "windows", reason
+    minutes = _length(season["windows"])
+    if minutes != standard:
+        return "windows", f"works {minutes} minutes a day, not {standard} as the rest of the year"
+    return None
 
 
 def _years(value: object) -> str | None:
@@ -97,6 +142,15 @@ def _windows(value: object) -> str | None:
             return f"window {window} overlaps the one before or is out of order"
         before = closing
     return None
+
+
+def _length(windows: list[str]) -> int:
+    """The working minutes of a day with these windows."""
+    return HoursProfile(_all_minutes(windows)).minutes_per_day
+
+
+def _all_minutes(windows: list[str]) -> tuple[Window, ...]:
+    return tuple(map(_minutes, windows))
 
 
 def _minutes(window: str) -> tuple[int, int]:

@@ -158,7 +158,10 @@ CELLS: Mapping[Section, Mapping[str, Check]] = {
     "keywords": {"word": _word, "category": _code},
 }
 OPTIONAL: Mapping[Section, Mapping[str, Check]] = {
-    "departments": {"desk": _or_empty(_as_in(Department, "desk"))},
+    "departments": {
+        "desk": _or_empty(_as_in(Department, "desk")),
+        "hours": _or_empty(_as_in(Department, "hours")),
+    },
     "streets": {"approval": _or_empty(_as_in(Street, "approval"))},
     "policies": {"role": _or_empty(_one_of(TaskRole))},
     "ladders": {"every": _or_empty(limit_reason), "repeats": _or_empty(_repeats), "quiet": _or_empty(_quiet)},

@@ -21,7 +21,8 @@ _TABLES: Mapping[str, type[Frozen]] = {name: type(getattr(Regulation(), name)) f
 _PLAIN_WORDS = ("period",)
 """Settings that are words; every other text is a limit."""
 _WHOLE = 100
-_HEAD = re.compile(r"[ \t]*\[[ \t]*([\w.\"' \t-]+?)[ \t]*\]")
+_RESULT = "result"
+_HEAD = re.compile(r"[ \t]*\[{1,2}[ \t]*([\w.\"' \t-]+?)[ \t]*\]")
 _KEY = re.compile(r"[ \t]*([\w.\"' \t-]+?)[ \t]*=")
 _SUMS = (
     ("response_weight", "solved_weight", "satisfied_weight"),
@@ -117,6 +118,8 @@ def _wrong_together(values: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
     parts = values.get("parts")
     if parts is not None and sum(parts.values()) != _WHOLE:
         yield ("parts",), f"the parts add up to {sum(parts.values())}, not to {_WHOLE}"
+    elif parts is not None and _RESULT not in parts:
+        yield ("parts",), f"there must be a part named {_RESULT}: a veto makes it count 0"
     for names in _SUMS:
         if names[0] in values and abs(total := math.fsum(values[name] for name in names) - 1) > 1e-9:
             yield (names[0],), f"{', '.join(names)} add up to {total + 1:.12g}, not to 1"

@@ -3,7 +3,7 @@
 INVARIANT: a whistle is never dropped: it is planned, or it waits at the district whistle office with a reason.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -17,7 +17,15 @@ from whistle_dispatch.domain.dispatch import (
     task_id,
     terms_name,
 )
-from whistle_dispatch.domain.terms import Rules, dispatch_clock, duty_people, item_terms, task_terms
+from whistle_dispatch.domain.terms import (
+    Rules,
+    dispatch_clock,
+    duty_people,
+    hours_of,
+    item_terms,
+    limits_of,
+    task_terms,
+)
 from whistle_shared.contracts.dispatch import ClockSpec, TaskCalled
 from whistle_shared.contracts.intake import ActionItem, WhistleFacts
 from whistle_shared.contracts.vocabulary import TaskRole
@@ -27,18 +35,18 @@ from whistle_shared.registry import Policy, Registry
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Tasks that begin, the lead first, with their terms by name. Where a role's limits are the lead's, the lead's
-    set serves both: the event is half as long."""
+    """Tasks that begin, the lead first, with their terms by name. `shared`: the tasks whose set of clocks has another
+    task's name. Where the limits are the same one set serves all: the event is half as long."""
 
     tasks: tuple[Task, ...]
     terms: dict[str, tuple[ClockSpec, ...]]
     whistle_due_at: datetime | None
     flags: tuple[str, ...] = field(default=())
+    shared: Mapping[UUID, str] = field(default_factory=dict)
 
     def named(self, task: Task) -> str:
         """The name of the task's set of clocks."""
-        own = terms_name(task)
-        return own if own in self.terms else terms_name(self.tasks[0])
+        return self.shared.get(task.task_id) or terms_name(task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +79,32 @@ def plan(
         )
         for code in active
     )
-    led = policy.limits_of("lead")
+    names = _names(tasks, policy, rules)
+    owners: dict[str, Task] = {}
+    for task in tasks:
+        owners.setdefault(names[task.task_id], task)
     terms = {
-        terms_name(task): task_terms(facts.kind, facts.urgency, task.role, now, rules)
-        for task in tasks[:2]  # the lead and one assistant: a round begins with no other roles
-        if task.role == "lead" or policy.limits_of(task.role) != led
+        name: task_terms(facts.kind, facts.urgency, task.role, now, rules, hours_of(task.department, rules))
+        for name, task in owners.items()
     }
     return Plan(
         tasks=tasks,
         terms=terms,
         whistle_due_at=_latest_resolve(terms.values()),
         flags=_inactive(codes, rules.registry),
+        shared=names,
     )
+
+
+def _names(tasks: Sequence[Task], policy: Policy, rules: Rules) -> dict[UUID, str]:
+    """Task → the name of its set of clocks: one for all that have the same limits."""
+    alike: dict[object, str] = {}
+    names = {}
+    for task in tasks:
+        limits = tuple(limits_of(policy, task.role, hours_of(task.department, rules)).items())
+        own = terms_name(task)
+        names[task.task_id] = alike.setdefault(limits, f"{own}.24h" if own in alike.values() else own)
+    return names
 
 
 def _latest_resolve(terms: Iterable[tuple[ClockSpec, ...]]) -> datetime | None:
@@ -178,7 +200,7 @@ def plan_items(
             continue
         name = origin(dispatch, "meeting", beside=len(tasks))
         task = Task(made, item.department, "co_handle", "none", name, dispatch.round, item.title, item.limit)
-        terms[terms_name(task)] = item_terms(facts, item.limit, now, rules)
+        terms[terms_name(task)] = item_terms(facts, item.limit, now, rules, hours_of(item.department, rules))
         tasks.append(task)
     flags = _inactive((item.department for item in items), rules.registry)
     return Plan(tuple(tasks), terms, dispatch.whistle_due_at, flags)
@@ -203,7 +225,8 @@ def plan_substitute(
     made = task_id(dispatch.whistle_id, dispatch.round, department, name)
     presence = policy_of(facts, rules.registry).presence
     task = Task(made, department, role, presence, name, dispatch.round, reason=reason)
-    terms = {terms_name(task): task_terms(facts.kind, facts.urgency, role, now, rules)}
+    hours = hours_of(department, rules)
+    terms = {terms_name(task): task_terms(facts.kind, facts.urgency, role, now, rules, hours)}
     tasks = tuple(replace(known, raised_at=None) if known is silent else known for known in dispatch.tasks)
     return replace(dispatch, tasks=tasks), Plan((task,), terms, dispatch.whistle_due_at)
 

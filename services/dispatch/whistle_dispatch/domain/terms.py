@@ -11,8 +11,8 @@ from functools import lru_cache
 from whistle_shared.clockwork import parse_limit, rungs, schedule
 from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.contracts.vocabulary import ClockName, Kind, Side, TaskRole, Urgency
-from whistle_shared.registry import Registry
+from whistle_shared.contracts.vocabulary import ClockName, Kind, PolicyClock, Side, TaskRole, Urgency
+from whistle_shared.registry import Hours, Policy, Registry
 from whistle_shared.worktime import Calendar, add_working, due, working_minutes
 
 WARN_PERCENT = (50, 80)
@@ -53,14 +53,30 @@ class Rules:
     calendar: Calendar
 
 
+def hours_of(department: str, rules: Rules) -> Hours:
+    """Whether the department's limits in working time count working hours, or every hour."""
+    known = rules.registry.department_by_code.get(department)
+    return known.hours if known else "work"
+
+
+def limits_of(policy: Policy, role: TaskRole, hours: Hours) -> dict[PolicyClock, str]:
+    """The limits of a task in this role at a department with these hours."""
+    return {
+        name: _counted(limit, hours) if _NATURES[name].side == "department" else limit
+        for name, limit in policy.limits_of(role).items()
+    }
+
+
 @lru_cache(maxsize=64)
-def task_terms(kind: Kind, urgency: Urgency, role: TaskRole, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
+def task_terms(
+    kind: Kind, urgency: Urgency, role: TaskRole, start: datetime, rules: Rules, hours: Hours = "work"
+) -> tuple[ClockSpec, ...]:
     """Every clock that the policy gives a task in this role, those that start at the dispatch with their instants
-    (UTC); and the review of a suspension, the street's and the district's.
+    (UTC); and the review of a suspension, the street's and the district's. `hours`: the department's.
 
     Remembered, because whistles that are dispatched together start together and are often alike.
     """
-    limits = rules.registry.policy_by_pair[kind, urgency].limits_of(role)
+    limits = limits_of(rules.registry.policy_by_pair[kind, urgency], role, hours)
     clocks = tuple(
         _spec(name, _NATURES[name], limit, kind, urgency, start if _NATURES[name].starts_at_dispatch else None, rules)
         for name, limit in limits.items()
@@ -69,25 +85,39 @@ def task_terms(kind: Kind, urgency: Urgency, role: TaskRole, start: datetime, ru
     return clocks + _reviews(kind, urgency, rules)
 
 
+def _counted(limit: str, hours: Hours) -> str:
+    """Who works round the clock has no other hours than natural ones."""
+    return limit.replace("@work", "@natural") if hours == "always" else limit
+
+
 def successor_terms(
-    facts: WhistleFacts, role: TaskRole, item_limit: str, start: datetime, latest: datetime | None, rules: Rules
+    facts: WhistleFacts,
+    role: TaskRole,
+    item_limit: str,
+    start: datetime,
+    latest: datetime | None,
+    rules: Rules,
+    hours: Hours = "work",
 ) -> tuple[ClockSpec, ...]:
     """The terms of a task that takes over another's duty, or a meeting's action item with its own limit: its resolve
     clock never runs past `latest`."""
     terms = (
-        item_terms(facts, item_limit, start, rules)
+        item_terms(facts, item_limit, start, rules, hours)
         if item_limit
-        else task_terms(facts.kind, facts.urgency, role, start, rules)
+        else task_terms(facts.kind, facts.urgency, role, start, rules, hours)
     )
     return tuple(_capped(spec, latest, rules.calendar) if spec.name == "resolve" else spec for spec in terms)
 
 
-def item_terms(facts: WhistleFacts, limit: str, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
+def item_terms(
+    facts: WhistleFacts, limit: str, start: datetime, rules: Rules, hours: Hours = "work"
+) -> tuple[ClockSpec, ...]:
     """The terms of a meeting's action item: to be acknowledged, verified and scored as any task of its role, and to
     be resolved within its own limit. Raises ValueError for what is no limit."""
-    terms = task_terms(facts.kind, facts.urgency, "co_handle", start, rules)
+    terms = task_terms(facts.kind, facts.urgency, "co_handle", start, rules, hours)
     kept = tuple(spec for spec in terms if spec.name in _OF_AN_ITEM)
-    return (*kept, _spec("resolve", _NATURES["resolve"], limit, facts.kind, facts.urgency, start, rules))
+    counted = _counted(limit, hours)
+    return (*kept, _spec("resolve", _NATURES["resolve"], counted, facts.kind, facts.urgency, start, rules))
 
 
 def dispatch_clock(kind: Kind, urgency: Urgency, start: datetime, rules: Rules) -> tuple[ClockSpec, ...]:
@@ -114,6 +144,9 @@ def duty_people(department: str, grid: str | None, rules: Rules) -> tuple[str, .
 
 
 def _reviews(kind: Kind, urgency: Urgency, rules: Rules) -> tuple[ClockSpec, ...]:
+    """An emergency is never suspended (DOMAIN.md C.5), so there is nothing to review."""
+    if kind == "emergency":
+        return ()
     limit = rules.registry.regulation.more_time.review
     sides: tuple[Side, ...] = ("street", "district")
     return tuple(_spec("suspension_review", _Nature(side), limit, kind, urgency, None, rules) for side in sides)

@@ -276,6 +276,8 @@ async def list_boards(
     limit: Limit = 20,
 ) -> BoardPage:
     """A department and a street see their own row."""
+    if period is not None:
+        _named(period, 1)
     async with service.engine.connect() as connection:
         found = await ledger.boards(connection, period, by, after(cursor), limit)
     items = [BoardView.model_validate({**row, "by": row["units"], "rows": _rows(caller, row)}) for row in found]
@@ -304,7 +306,11 @@ def _period(service: Service, registry: Registry, name: str | None) -> measures.
     settings = registry.regulation.assessing
     if name is None:
         return measures.holding(service.time.now(), settings.period, settings.first_day)
+    return _named(name, settings.first_day)
+
+
+def _named(name: str, first_day: int) -> measures.Period:
     try:
-        return measures.named(name, settings.first_day)
+        return measures.named(name, first_day)
     except ValueError as error:
         raise Invalid("period", str(error)) from None

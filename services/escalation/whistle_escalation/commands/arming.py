@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from whistle_escalation import domain, store
-from whistle_escalation.commands.saying import calendars, finish, say_changes, say_ended
+from whistle_escalation.commands.saying import calendars, finish, say_armed, say_changes, say_ended
 from whistle_shared.contracts.dispatch import (
     DisputeDecided,
     DisputeOpened,
@@ -17,7 +17,6 @@ from whistle_shared.contracts.dispatch import (
     WhistleDispatched,
     WhistleUnrouted,
 )
-from whistle_shared.contracts.escalation import ClocksArmed
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.db import Unit
 
@@ -51,19 +50,19 @@ def noted(unit: Unit, matter: domain.Matter, mark: domain.Mark) -> domain.Matter
 
 def arm_clocks(unit: Unit, data: WhistleDispatched, at: datetime) -> None:
     """Start the clocks of a dispatched whistle, or of tasks that join it; stop the one that waited for it; make good
-    what was heard before. A cancelled whistle arms nothing."""
+    what was heard before. A cancelled whistle arms nothing, and a meeting's task is no route."""
     matter = store.matter(unit, data.whistle_id)
-    matter = noted(unit, matter, domain.Mark("dispatched", at, unit.now, n=data.round))
+    if any(task.origin == "routed" for task in data.tasks):
+        matter = noted(unit, matter, domain.Mark("dispatched", at, unit.now, n=data.round))
     _arm(unit, data, _called(unit, matter, data, at))
 
 
 def _arm(unit: Unit, data: TasksCalled, changes: domain.Changes, ended: Sequence[EndedTask] = ()) -> None:
-    """Says how many clocks stand, always and first: that is the receipt, and dispatch listens to nothing else."""
+    """Says how many clocks stand, always and first: that is the receipt."""
     concerned = [*(task.task_id for task in data.tasks), *(task.task_id for task in ended)]
     tasks = [changes.matter.tasks[task_id] for task_id in concerned]
     domain.reckon(changes, tasks, calendars(unit), own=True)
-    armed = ClocksArmed(whistle_id=data.whistle_id, round=data.round, clocks=len(changes.matter.clocks))
-    store.say(unit, armed, data.whistle_id)
+    say_armed(unit, changes.matter, data.round)
     store.save(unit, changes.matter)
     say_changes(unit, changes)
     say_ended(unit, changes)
@@ -95,14 +94,14 @@ def _begun(heard: domain.Task | None, called: TaskCalled, data: TasksCalled, at:
     )
 
 
-def decide_return(unit: Unit, data: ReturnDecided, at: datetime) -> None:
-    """The district's word on a return or a dispute. Refused: every clock runs on. Upheld: the clocks of the task that
-    ends are voided, those of its successors begin."""
+def decide_return(unit: Unit, data: ReturnDecided, at: datetime, version: int) -> None:
+    """The district's word on a return or a dispute (`version`: of its event). Refused: every clock runs on. Upheld: the
+    clocks of the task that ends are voided, those of its successors begin."""
     matter = store.matter(unit, data.whistle_id)
     if isinstance(data, DisputeDecided):
         matter = noted(unit, matter, domain.Mark("decided", at, unit.now, ref=str(data.dispute_id)))
     if data.lead is not None and data.upheld:
-        matter = noted(unit, matter, led(data.lead, at, unit.now))
+        matter = noted(unit, matter, led(data.lead, at, unit.now, version))
     changes = _called(unit, matter, data, at)
     tasks = dict(changes.matter.tasks)
     for over in data.ended:
@@ -113,9 +112,9 @@ def decide_return(unit: Unit, data: ReturnDecided, at: datetime) -> None:
     _arm(unit, data, changes, data.ended)
 
 
-def led(task_id: UUID, at: datetime, heard: datetime) -> domain.Mark:
-    """Another task leads from `at`."""
-    return domain.Mark("lead", at, heard, ref=at.isoformat(), about=str(task_id))
+def led(task_id: UUID, at: datetime, heard: datetime, version: int) -> domain.Mark:
+    """Another task leads from `at`; dispatch's `version` of the whistle orders what it says at one instant."""
+    return domain.Mark("lead", at, heard, ref=at.isoformat(), n=version, about=str(task_id))
 
 
 def wait_for_routing(unit: Unit, data: WhistleUnrouted, at: datetime) -> None:
@@ -128,8 +127,7 @@ def wait_for_routing(unit: Unit, data: WhistleUnrouted, at: datetime) -> None:
         matter = replace(matter, terms={**matter.terms, f"triage/{data.round}": data.clocks})
     changes = domain.Changes(matter, unit.now)
     domain.reckon(changes, (), calendars(unit), own=True)
-    armed = ClocksArmed(whistle_id=data.whistle_id, round=data.round, clocks=len(changes.matter.clocks))
-    store.say(unit, armed, data.whistle_id)
+    say_armed(unit, changes.matter, data.round)
     store.save(unit, changes.matter)
     say_ended(unit, changes)
 

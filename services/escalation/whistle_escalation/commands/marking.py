@@ -61,10 +61,10 @@ def file_minutes(unit: Unit, data: MeetingMinuted, at: datetime) -> None:
     _follow(unit, matter)
 
 
-def change_lead(unit: Unit, data: LeadChanged, at: datetime) -> None:
+def change_lead(unit: Unit, data: LeadChanged, at: datetime, version: int) -> None:
     """Another department hears of the assistants' breaches from now. No clock is touched."""
     matter = store.matter(unit, data.whistle_id)
-    store.save(unit, noted(unit, matter, led(data.task_id, at, unit.now)))
+    store.save(unit, noted(unit, matter, led(data.task_id, at, unit.now, version)))
 
 
 def close_matter(unit: Unit, data: WhistleClosed, at: datetime) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from whistle_escalation import domain, store
 from whistle_shared.contracts.escalation import (
     ClockChange,
+    ClocksArmed,
     ClocksChanged,
     EscalationResolved,
     EscalationWithdrawn,
@@ -48,13 +49,23 @@ def hearer(clock: domain.Clock) -> str | None:
 
 def finish(unit: Unit, changes: domain.Changes, about_task: tuple[UUID, str] | None = None) -> None:
     """Save, and tell every department how its clocks stand now. There is always a word, for it is the receipt:
-    `about_task` (task, department) is told even when nothing changed."""
+    `about_task` (task, department) is told even when nothing changed. dispatch has a receipt of its own."""
     store.save(unit, changes.matter)
+    if unit.cause is not None and unit.cause.producer == "dispatch":
+        say_armed(unit, changes.matter)
     said = say_changes(unit, changes, about_task)
     if not said:
         whistle_id = changes.matter.whistle_id
         store.say(unit, ClocksChanged(whistle_id=whistle_id, task_id=None, changes=()), whistle_id)
     say_ended(unit, changes)
+
+
+def say_armed(unit: Unit, matter: domain.Matter, round_: int | None = None) -> None:
+    """How many clocks stand: the receipt for whatever dispatch says, and the only word of clocks that it listens to;
+    what every step changes would be many times as much."""
+    known = round_ or (matter.about.round if matter.about is not None else 1)
+    armed = ClocksArmed(whistle_id=matter.whistle_id, round=known, clocks=len(matter.clocks))
+    store.say(unit, armed, matter.whistle_id)
 
 
 def say_changes(unit: Unit, changes: domain.Changes, about_task: tuple[UUID, str] | None = None) -> int:

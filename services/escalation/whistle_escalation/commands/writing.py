@@ -37,6 +37,7 @@ def open_task(matter: domain.Matter, task_id: UUID, step: str) -> domain.Task:
         raise NotFound(f"task {task_id}")
     over = {mark.what for mark in task.marks if mark.what == "ended"}
     over |= {mark.what for mark in matter.marks if mark.what == "closed" and mark.n >= task.round}
+    over |= {mark.what for mark in matter.marks if mark.what == "reopened" and mark.n > task.round}
     if matter.cancelled_at is not None or over:
         raise IllegalTransition(step, "cancelled" if matter.cancelled_at else over.pop(), ())
     return task
@@ -64,7 +65,7 @@ def issue_letter(unit: Unit, owed: domain.Owed, series: domain.Series) -> Letter
         number=number,
         form=owed.form,
         escalation_id=owed.escalation_id,
-        text=owed.text or domain.words(owed.form, matter.about, due_at),
+        text=owed.text or domain.words(owed.form, matter.about, _concerned(matter, owed), unit.now, due_at),
         reply_due_at=due_at,
         by=owed.by,
     )
@@ -73,6 +74,12 @@ def issue_letter(unit: Unit, owed: domain.Owed, series: domain.Series) -> Letter
     store.save(unit, changes.matter)
     say_changes(unit, changes)
     return word
+
+
+def _concerned(matter: domain.Matter, owed: domain.Owed) -> domain.Clock | None:
+    """The clock on whose ladder a letter stands; none for a letter by hand."""
+    standing = matter.escalations.get(owed.escalation_id) if owed.escalation_id is not None else None
+    return None if standing is None else matter.clocks.get(standing.clock_id)
 
 
 def _reply_terms(unit: Unit, matter: domain.Matter) -> tuple[domain.Matter, int]:

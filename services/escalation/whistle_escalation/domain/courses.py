@@ -21,7 +21,8 @@ PER_PLAN = "per_plan"
 @dataclass(frozen=True, slots=True)
 class Course:
     """One clock by the facts. `owner` and `cycle` make its id; `spans`: when it stood still, in order and apart, the
-    last one perhaps to this day (None); `grants`: (granted at, new due); `planned`: the due time of a filed plan;
+    last one perhaps to this day (None); `late`: (submitted, to be verified by, sent back) of every submission that the
+    street was late to send back; `grants`: (granted at, new due); `planned`: the due time of a filed plan;
     `versions`: of the calendar and the registry that it began under."""
 
     owner: UUID
@@ -33,6 +34,7 @@ class Course:
     stop: datetime | None = None
     end: End = "met"
     spans: tuple[Span, ...] = ()
+    late: tuple[tuple[datetime, datetime, datetime], ...] = ()
     grants: tuple[tuple[datetime, datetime], ...] = ()
     planned: datetime | None = None
     versions: tuple[int, int] = (0, 0)
@@ -86,7 +88,7 @@ def of_task(matter: Matter, task: Task, only: frozenset[str] | None = None) -> I
             end: End = "met"
             if last is not None and (stop is None or last[0] < stop):
                 stop, end = last
-            bent = (spec.pausable or spec.extendable) and task.bent
+            bent = task.bent and (spec.pausable or spec.extendable or spec.name == "resolve")
             yield Course(
                 owner=task.task_id,
                 task=task,
@@ -96,7 +98,8 @@ def of_task(matter: Matter, task: Task, only: frozenset[str] | None = None) -> I
                 cycle=cycle,
                 stop=stop,
                 end=end,
-                spans=_spans(story, spec, start, stop) if bent else (),
+                spans=merged(_clipped(_suspensions(story), start, stop)) if bent and spec.pausable else (),
+                late=_late(story, start) if bent and spec.name == "resolve" else (),
                 grants=_grants(story, spec, start) if bent and spec.extendable else (),
                 planned=about.until if about is not None and about.what == "plan" else None,
                 versions=(task.calendar_version, task.registry_version),
@@ -114,14 +117,14 @@ def _story(matter: Matter, task: Task, called: datetime) -> _Story:
 
 
 def _last(matter: Matter, task: Task) -> tuple[datetime, End] | None:
-    """What ends everything of the task, and how."""
+    """What ends everything of the task, and how: a task that was taken away is not closed as well."""
     ends: list[tuple[datetime, End]] = [(mark.at, "voided") for mark in task.marks if mark.what == "ended"]
     ends += [
         (mark.at, "cancelled")
         for mark in matter.marks
         if (mark.what == "closed" and mark.n >= task.round) or (mark.what == "reopened" and mark.n > task.round)
     ]
-    return min(ends, default=None)
+    return min(ends, key=lambda end: end[0], default=None)
 
 
 def _starts(story: _Story, spec: ClockSpec) -> Iterable[tuple[datetime, int, Mark | None]]:
@@ -141,9 +144,15 @@ def _starts(story: _Story, spec: ClockSpec) -> Iterable[tuple[datetime, int, Mar
         case "evaluate":
             return [(mark.since(story.called), mark.n, mark) for mark in story.all("passed")]
         case "suspension_review":
-            kept = (mark for mark in story.all("suspended") if mark.ok and mark.about == spec.side)
-            return [(mark.since(story.called), mark.n, mark) for mark in kept]
+            decided = [mark for mark in story.all("suspended") if mark.ok and not _moot(story, mark)]
+            return [(mark.since(story.called), mark.n, mark) for mark in decided if mark.about == spec.side]
     return ()
+
+
+def _moot(story: _Story, review: Mark) -> bool:
+    """Whether a suspension was looked at again when the work had been taken up already."""
+    granted = next(mark for mark in story.all("suspended") if mark.ref == review.ref)
+    return any(granted.moment <= mark.moment < review.moment for mark in story.all("resumed"))
 
 
 def _after(story: _Story, mark: Mark | None) -> Iterable[tuple[datetime, int, Mark | None]]:
@@ -171,7 +180,7 @@ def _stops(story: _Story, spec: ClockSpec, start: datetime, cycle: int, about: M
             scored = [mark for mark in story.all("evaluated") if mark.at >= start]
             return scored + [mark for mark in story.all("reworked") if mark.n >= cycle]
     nexts = [mark for mark in story.all("suspended") if mark.ref == about.ref and mark.n > cycle]
-    resumed = [mark for mark in story.all("resumed") if mark.at >= about.at]
+    resumed = [mark for mark in story.all("resumed") if mark.moment >= about.moment]
     return nexts + resumed + ([story.passed] if story.passed is not None else [])
 
 
@@ -195,15 +204,11 @@ def _steps(story: _Story, spec: ClockSpec) -> Sequence[Mark]:
     return ()
 
 
-def _spans(story: _Story, spec: ClockSpec, start: datetime, stop: datetime | None) -> tuple[Span, ...]:
-    """When the clock stood still: suspensions, and the street's own lateness before a rework of the resolve clock."""
-    spans: list[Span] = []
-    if spec.pausable:
-        spans += _suspensions(story)
-    if spec.name == "resolve":
-        late = ((mark.until, mark.at) for mark in story.all("reworked") if mark.until is not None)
-        spans += [(due, decided) for due, decided in late if due < decided]
-    return merged(_clipped(spans, start, stop))
+def _late(story: _Story, start: datetime) -> tuple[tuple[datetime, datetime, datetime], ...]:
+    """The street's own lateness before each order to do it again."""
+    submitted = {mark.n: mark.since(start) for mark in story.all("submitted")}
+    ordered = [mark for mark in story.all("reworked") if mark.until is not None and mark.until < mark.at]
+    return tuple((submitted.get(m.n, start), max(m.until, start), m.at) for m in ordered if m.until and start < m.at)
 
 
 def _suspensions(story: _Story) -> Iterator[Span]:
@@ -213,7 +218,7 @@ def _suspensions(story: _Story) -> Iterator[Span]:
         if mark.ref not in seen:
             seen.add(mark.ref)
             if mark.ok:
-                yield mark.at, next((m.at for m in story.all("resumed") if m.at >= mark.at), None)
+                yield mark.at, next((m.at for m in story.all("resumed") if m.moment >= mark.moment), None)
 
 
 def _clipped(spans: Iterable[Span], start: datetime, stop: datetime | None) -> Iterator[Span]:

@@ -1,13 +1,16 @@
 """When a course is due, and its warnings and rungs: a pure function of start, frozen terms, grants and spans.
 
 In the order of business time, a span that begins before the due time adds itself, measured in the clock's own unit;
-a grant puts the due time where it says. What has run out cannot be paused. Source: EVENTS.md section 6.
+a grant puts the due time where it says. What has run out cannot be paused; what was submitted in time does not run out
+by the street's own lateness in sending it back. Source: EVENTS.md section 6.
 INVARIANT: a span of no length changes nothing; two disjoint spans commute; nothing else bends a due time.
 """
 
+import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from whistle_escalation.domain.courses import PER_PLAN, Course
 from whistle_shared.clockwork import parse_limit, rungs, schedule
@@ -30,7 +33,7 @@ class Bend:
 
 def instants(course: Course, version: int, calendars: Calendars) -> ClockSchedule:
     """The instants (UTC) of a clock that goes by calendar `version`. As dispatch gave them unless something bent it."""
-    if not course.spans and not course.grants and course.planned is None:
+    if not course.spans and not course.late and not course.grants and course.planned is None:
         return _plain(course, version, calendars)
     calendar = calendars(version)
     begun = base(course, version, calendars)
@@ -80,21 +83,28 @@ def bent(course: Course, begun: Due, calendar: Calendar) -> tuple[Due, list[Bend
     """The due time after everything that bent it, and each thing in its order. A span that still runs adds nothing
     yet. The clock's unit is its limit's; of a plan's, natural time."""
     limit, end, bends = unit_of(course), begun, list[Bend]()
-    for at, until, granted in _in_order(course):
-        if granted is not None:
-            end = Due(granted, False)
-            bends.append(Bend("extension", at, None, end.at))
-        elif until is not None and at < end.at:
-            end = extend_by(end, at, until, limit, calendar)
-            bends.append(Bend("given_back", at, until, end.at))
+    for bend, running in _in_order(course, end):
+        if bend.until is None:
+            end = Due(bend.due, False)
+            bends.append(bend)
+        elif running(end.at):
+            end = extend_by(end, bend.at, bend.until, limit, calendar)
+            bends.append(replace(bend, due=end.at))
     return end, bends
 
 
-def _in_order(course: Course) -> Iterable[tuple[datetime, datetime | None, datetime | None]]:
-    """(from, to, None) for a span, (at, None, new due) for a grant; a span counts when it is over."""
-    spans = [(until, 0, (at, until, None)) for at, until in course.spans if until is not None]
-    grants = [(at, 1, (at, None, new)) for at, new in course.grants]
-    return [what for _, _, what in sorted([*spans, *grants], key=lambda entry: entry[:2])]
+def _in_order(course: Course, begun: Due) -> Iterable[tuple[Bend, Callable[[datetime], bool]]]:
+    """What may bend it, in the order of time (a span counts when it is over), and whether the clock was running out
+    then, by its due time."""
+    spans = [Bend("given_back", at, until, begun.at) for at, until in course.spans if until is not None]
+    found: list[tuple[datetime, int, Bend, Callable[[datetime], bool]]] = [
+        (span.until or span.at, 0, span, partial(operator.lt, span.at)) for span in spans
+    ]
+    for submitted, due_by, decided in course.late:
+        late = Bend("given_back", due_by, decided, begun.at)
+        found.append((decided, 0, late, partial(operator.le, submitted)))
+    found += [(at, 1, Bend("extension", at, None, new), bool) for at, new in course.grants]
+    return [(bend, running) for _, _, bend, running in sorted(found, key=lambda entry: entry[:2])]
 
 
 def unit_of(course: Course) -> Limit:
@@ -123,7 +133,8 @@ def _own_points(course: Course, begun: Due, calendar: Calendar) -> Iterable[date
 
 def _pushed(at: datetime, course: Course, limit: Limit, calendar: Calendar) -> datetime:
     moved = Due(at, False)
-    for begins, ends in course.spans:
+    given_back = [*course.spans, *((due_by, decided) for _, due_by, decided in course.late)]
+    for begins, ends in sorted(given_back, key=lambda span: span[0]):
         if ends is not None and begins < moved.at:
             moved = extend_by(moved, begins, ends, limit, calendar)
     return moved.at
@@ -132,6 +143,8 @@ def _pushed(at: datetime, course: Course, limit: Limit, calendar: Calendar) -> d
 def _between(course: Course, start: datetime, end: datetime, calendar: Calendar) -> list[datetime]:
     """The warnings as shares of the time from start to end in the clock's own unit."""
     shares = course.spec.warn_percent
+    if end <= start:
+        return [end for _ in shares]
     if not unit_of(course).is_working:
         return [start + (end - start) * percent // 100 for percent in shares]
     whole = working_minutes(start, end, calendar)

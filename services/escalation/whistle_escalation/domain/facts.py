@@ -11,7 +11,7 @@ from uuid import UUID
 
 from whistle_escalation.domain.clocks import Clock, Escalation
 from whistle_shared.contracts.dispatch import ClockSpec
-from whistle_shared.contracts.vocabulary import Kind, Side, Urgency
+from whistle_shared.contracts.vocabulary import EscalationStatus, Kind, Side, Urgency
 
 TaskMark = Literal[
     "acknowledged",
@@ -38,7 +38,8 @@ MatterMark = Literal[
 class Mark:
     """One fact: `what` happened `at` (business); `heard` when. `ref` and `n` tell it from others of its kind (a
     request's id, an attempt, a round); `ok` False: it was refused. `about`: a clock's name, a side, a task;
-    `until`: the instant that it grants, plans or was due at; `versions`: of calendar and registry that it brought."""
+    `until`: the instant that it grants, plans or was due at; `versions`: of calendar and registry that it brought;
+    `said`: its event's id, which tells apart what was said while business time stood still."""
 
     what: str
     at: datetime
@@ -49,6 +50,12 @@ class Mark:
     about: str = ""
     until: datetime | None = None
     versions: tuple[int, int] = (0, 0)
+    said: str = ""
+
+    @property
+    def moment(self) -> tuple[datetime, str]:
+        """Its place in the order of what was said."""
+        return self.at, self.said
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -133,17 +140,23 @@ class Matter:
         standing = (e for e in self.escalations.values() if e.clock_id == clock and e.status == "open")
         return sorted(standing, key=lambda e: e.rung)
 
+    def standing_on(self, clock: UUID, end: EscalationStatus) -> list[Escalation]:
+        """Those that `end` concerns: the open ones, and of those that were resolved if they are to be withdrawn."""
+        concerned = {"open"} if end == "resolved" else {"open", "resolved"}
+        standing = (e for e in self.escalations.values() if e.clock_id == clock and e.status in concerned)
+        return sorted(standing, key=lambda e: e.rung)
+
     def spec(self, terms: str, name: str, side: Side | None = None) -> ClockSpec | None:
         """The frozen terms of one clock, if the policy gives it."""
         return next((s for s in self.terms.get(terms, ()) if s.name == name and side in (None, s.side)), None)
 
     def lead(self, round_: int) -> str | None:
         """The department that leads a round now."""
-        named = {mark.about: mark.at for mark in self.marks if mark.what == "lead"}
         tasks = [task for task in self.tasks.values() if task.round == round_]
-        since = [(named[str(t.task_id)], t.department) for t in tasks if str(t.task_id) in named]
-        since += [(t.called_at, t.department) for t in tasks if t.role == "lead" and t.called_at is not None]
-        return max(since)[1] if since else None
+        named = {mark.about: (mark.n, mark.at) for mark in self.marks if mark.what == "lead"}
+        handed = [(named[str(t.task_id)], t.department) for t in tasks if str(t.task_id) in named]
+        called = [t.department for t in tasks if t.role == "lead" and t.called_at is not None]
+        return max(handed)[1] if handed else next(iter(called), None)
 
 
 def first(marks: Iterable[Mark]) -> Mark | None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from whistle_escalation.domain.clocks import Clock, escalation_id, next_look, rung_at
+from whistle_shared.clockwork import awake
 from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec, LadderStep
 from whistle_shared.contracts.vocabulary import RungForm
 
@@ -64,7 +65,8 @@ def fire(
     """What the clock has to say at `now` about instants up to `until`, and the clock after saying it.
 
     Of several missed warnings only the latest is sent; one rung is climbed at a time, at least 60 business seconds
-    after the one before. `schedule` belongs to the clock's present start and due.
+    after the one before, and none in its quiet hours, however long it has been due. `schedule` belongs to the clock's
+    present start and due.
     """
     if clock.status != "running":
         return clock, []
@@ -76,7 +78,17 @@ def fire(
     if at is not None and at <= until:
         clock, climbed = _climb(clock, spec, schedule.rung_at[clock.climbed], now, reach)
         firings += climbed
-    return replace(clock, next_at=next_look(clock, schedule)), firings
+    return replace(clock, next_at=_next_look(clock, spec, schedule, now)), firings
+
+
+def _next_look(clock: Clock, spec: ClockSpec, schedule: ClockSchedule, now: datetime) -> datetime | None:
+    """When to look again; a rung that comes in its quiet hours, or is kept by them, waits for their end."""
+    at = next_look(clock, schedule)
+    if at is None or clock.breached_at is None or clock.warned < len(schedule.warn_at):
+        return at
+    earliest = max(at, now)
+    waits = awake(earliest, spec.ladder[clock.climbed].quiet)
+    return waits if waits > earliest else at
 
 
 def _warn(clock: Clock, spec: ClockSpec, schedule: ClockSchedule, until: datetime) -> tuple[Clock, list[Firing]]:
@@ -88,9 +100,11 @@ def _warn(clock: Clock, spec: ClockSpec, schedule: ClockSchedule, until: datetim
 
 
 def _climb(clock: Clock, spec: ClockSpec, at: datetime, now: datetime, reach: Reach) -> tuple[Clock, list[Firing]]:
-    """The next rung, or the first one above it that somebody can hear."""
+    """The next rung, or the first one above it that somebody can hear; one in its quiet hours waits."""
     said: list[Firing] = []
     for place, step in enumerate(spec.ladder[clock.climbed :], clock.climbed + 1):
+        if awake(now, step.quiet) > now:
+            return replace(clock, climbed=place - 1), said
         people = reach(step)
         if people is not None:
             said.append(_raised(clock, step, at, now, people))

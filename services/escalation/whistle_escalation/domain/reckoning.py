@@ -17,6 +17,7 @@ from whistle_escalation.domain.facts import Matter, Task
 from whistle_shared.contracts.dispatch import ClockSchedule
 from whistle_shared.contracts.vocabulary import ClockStatus, EscalationStatus
 
+_NO_TASKS_OWN = frozenset({"adjudication", "reply"})
 MOVED = "the due time moved"
 RECOMPUTED = "the calendar moved the due time"
 
@@ -40,9 +41,10 @@ class Changes:
         self._clocks[clock.clock_id] = self.clocks[clock.clock_id] = clock
 
     def end_open(self, clock: Clock, reason: str) -> None:
-        """Every open escalation of a clock ends: resolved when the clock was met late, else withdrawn (R10)."""
-        for standing in self.matter.open_on(clock.clock_id):
-            status: EscalationStatus = "resolved" if clock.status == "met_late" else "withdrawn"
+        """Every open escalation of a clock ends: resolved when the clock was met late, else withdrawn (R10); also one
+        that had been resolved, when the clock turns out to have been in time."""
+        status: EscalationStatus = "resolved" if clock.status == "met_late" else "withdrawn"
+        for standing in self.matter.standing_on(clock.clock_id, status):
             over = replace(standing, status=status, ended_at=self.now, reason=reason, next_at=None)
             self.ended.append((clock, over))
             self._escalations[over.escalation_id] = over
@@ -61,11 +63,27 @@ def reckon(
     if changes.matter.cancelled_at is not None:
         return
     for task in tasks:
-        for course in courses.of_task(changes.matter, task, only):
-            _follow(changes, course, calendars)
+        known = list(changes.matter.clocks.values())
+        followed = {_follow(changes, course, calendars) for course in courses.of_task(changes.matter, task, only)}
+        for clock in known:
+            if clock.status != "voided" and _is_of(clock, task, only) and clock.clock_id not in followed:
+                _void(changes, clock)
     if own:
         for course in courses.of_matter(changes.matter):
             _follow(changes, course, calendars)
+
+
+def _is_of(clock: Clock, task: Task, only: frozenset[str] | None) -> bool:
+    return (only is None or clock.name in only) and clock.task_id == task.task_id and clock.name not in _NO_TASKS_OWN
+
+
+def _void(changes: Changes, clock: Clock) -> None:
+    """A clock that follows from nothing any more: the step that began it came after its task's end, or the pass."""
+    current = changes.matter.clocks[clock.clock_id]
+    if current.status != "voided":
+        over = ended(current, "voided", current.started_at)
+        changes.put(over)
+        changes.end_open(over, over.status)
 
 
 def cancel_all(changes: Changes, at: datetime) -> None:
@@ -88,7 +106,8 @@ def _latest(matter: Matter, first: UUID) -> Clock | None:
     return found
 
 
-def _follow(changes: Changes, course: Course, calendars: Calendars) -> None:
+def _follow(changes: Changes, course: Course, calendars: Calendars) -> UUID:
+    """Bring the clock of a course in line with it. Returns its id."""
     first = clock_id(course.owner, course.spec.name, course.cycle)
     clock = _latest(changes.matter, first)
     if clock is None:
@@ -97,20 +116,26 @@ def _follow(changes: Changes, course: Course, calendars: Calendars) -> None:
         changes.put(begun)
         if begun.status == "running" and course.spec.schedule is not None:
             changes.expected.add(begun.clock_id)
-        return
+        return first
     if _same(clock, course):
-        return
+        return clock.clock_id
     schedule = dues.instants(course, clock.calendar_version, calendars)
     status = _status(course, schedule.due_at)
     standing = (clock.status, clock.started_at, clock.due_at, clock.stopped_at)
     if standing == (status, course.start, schedule.due_at, course.stop):
-        return
+        return clock.clock_id
     _change(changes, clock, course, schedule)
+    return clock.clock_id
 
 
 def _same(clock: Clock, course: Course) -> bool:
     """Whether it is plain without reckoning that nothing has changed: the common case, and the cheap one."""
-    if course.spans or course.grants or (clock.started_at, clock.stopped_at) != (course.start, course.stop):
+    if (
+        course.spans
+        or course.late
+        or course.grants
+        or (clock.started_at, clock.stopped_at) != (course.start, course.stop)
+    ):
         return False
     if course.stop is None:
         return clock.status == "running" and not _was_bent(course)
@@ -125,7 +150,7 @@ def _change(changes: Changes, clock: Clock, course: Course, schedule: ClockSched
     """A clock that is known, as the facts have it now; a breach that a later due time undoes starts it over."""
     warned = clock.warned
     if course.grants and schedule.due_at > clock.due_at:
-        warned = min(warned, sum(at <= course.grants[-1][0] for at in schedule.warn_at))
+        warned = min(warned, sum(at <= changes.now for at in schedule.warn_at))
     reopened = replace(clock, status="running", started_at=course.start, stopped_at=None, warned=warned)
     if course.stop is None:
         moved, again = move_due(reopened, schedule, clock.calendar_version)
@@ -190,7 +215,7 @@ def begin(whistle_id: UUID, identity: UUID, course: Course, schedule: ClockSched
 def course_of(matter: Matter, clock: Clock) -> Course | None:
     """The course that a clock follows, by the facts known now."""
     task = matter.tasks.get(clock.task_id) if clock.task_id is not None else None
-    own = clock.task_id is None or clock.name in ("adjudication", "reply")
+    own = clock.task_id is None or clock.name in _NO_TASKS_OWN
     found = courses.of_matter(matter) if own or task is None else courses.of_task(matter, task)
     known = (course for course in found if course.spec.name == clock.name and course.cycle == clock.cycle)
     return next((course for course in known if _leads_to(matter, course, clock)), None)
@@ -206,9 +231,11 @@ def _leads_to(matter: Matter, course: Course, clock: Clock) -> bool:
 
 
 def recompute(changes: Changes, clock: Clock, version: int, calendars: Calendars) -> Clock | None:
-    """Reckon a running or paused provisional clock by a newer calendar. Returns the clock that counts now."""
+    """Reckon a running or paused provisional clock by a newer calendar. Returns the clock that counts now; None for one
+    that follows from nothing and ends by it, so that it is not reckoned for ever."""
     course = course_of(changes.matter, clock)
     if course is None:
+        _void(changes, clock)
         return None
     schedule = dues.instants(course, version, calendars)
     moved, again = move_due(clock, schedule, version)

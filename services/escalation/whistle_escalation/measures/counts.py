@@ -26,7 +26,7 @@ def task_counts(ledger: Ledger, task: TaskRecord) -> Counts:
         return {}
     if task.excluded:
         return {"excluded": 1}
-    counts = _returns(task)
+    counts = _returns(ledger, task)
     if task.ended_at is None:
         counts += _duty(ledger, task) + _work(task) + _of_street(task)
         if ledger.leads(task):
@@ -34,23 +34,29 @@ def task_counts(ledger: Ledger, task: TaskRecord) -> Counts:
     return _plain(counts)
 
 
-def _returns(task: TaskRecord) -> Counter[str]:
+def _returns(ledger: Ledger, task: TaskRecord) -> Counter[str]:
+    """What a department called is not the street's calling."""
     upheld = sum(decision.granted for decision in task.returns.values())
     decided = len(task.returns)
-    return Counter(called=1, returns=decided, returns_upheld=upheld, returns_refused=decided - upheld)
+    counts = Counter(called=1, returns=decided, returns_upheld=upheld, returns_refused=decided - upheld)
+    if ledger.whistle.by_street:
+        counts += Counter(street_called=1, street_returned=upheld > 0)
+    return counts
 
 
 def _duty(ledger: Ledger, task: TaskRecord) -> Counter[str]:
-    """What the department's own clocks say. Tasks of a withdrawn whistle are no longer `tasks`, but what was decided
-    before the withdrawal stays decided."""
-    counts: Counter[str] = Counter(tasks=0 if ledger.whistle.withdrawn_at else 1)
+    """What the department's own clocks say. Tasks of a withdrawn round are no longer `tasks`, but a clock that had
+    ended before stays as it ended."""
+    counted = not ledger.whistle.withdrawn(task.round)
+    suspended = any(decision.granted for decision in task.suspensions.values())
+    counts: Counter[str] = Counter(tasks=counted, suspended=counted and suspended)
     acknowledged = _outcome(task, "ack")
     counts["acknowledgements"] = acknowledged is not None
     counts["acknowledged_in_time"] = acknowledged == "met"
     arrived = _outcome(task, "arrive") if task.presence != "none" else None
     counts["presences"] = arrived is not None
     counts["arrived_in_time"] = arrived == "met"
-    counts["no_shows"] = arrived == "late" and task.arrived_at is None
+    counts["no_shows"] = arrived == "late" and not task.came
     resolved = _outcome(task, "resolve")
     paused = any(clock.name == "resolve" and clock.status == "paused" for clock in task.clocks.values())
     counts["due"] = resolved is not None or paused
@@ -66,10 +72,9 @@ def _work(task: TaskRecord) -> Counter[str]:
         reworked=failed > 0,
         reworks=failed,
         third_failed_checks=max(0, failed - 2),
-        suspended=any(decision.granted for decision in task.suspensions.values()),
     )
     if task.evaluation is not None:
-        counts.update(scored=1, score=task.evaluation.total, vetoes=task.evaluation.veto)
+        counts.update(scored=1, score=task.evaluation.total)
     return counts
 
 
@@ -82,7 +87,6 @@ def _of_street(task: TaskRecord) -> Counter[str]:
         verified_late=checks.count("late"),
         scorings=scoring is not None,
         scored_late=scoring == "late",
-        scored_by_default=task.scored_by_default,
     )
 
 
@@ -121,7 +125,7 @@ def whistle_counts(whistle: WhistleRecord) -> Counts:
     self_handled = not blown and whistle.self_handled_at is not None
     counts: Counter[str] = Counter(
         whistles=blown,
-        withdrawn=blown and whistle.withdrawn_at is not None,
+        withdrawn=blown and whistle.withdrawn(),
         proposals=blown or self_handled,
         self_handled=self_handled,
         signatures=emergency,

@@ -110,7 +110,8 @@ def _signature_missed(ledger: Ledger, data: intake.SignatureMissed, place: Place
 
 
 def _withdrawn(ledger: Ledger, data: intake.WhistleWithdrawn, place: Place) -> None:
-    ledger.whistle.withdrawn_at = _earlier(ledger.whistle.withdrawn_at, place.at)
+    ended = ledger.whistle.round(data.round)
+    ended.withdrawn_at = _earlier(ended.withdrawn_at, place.at)
 
 
 def _closed(ledger: Ledger, data: intake.WhistleClosed, place: Place) -> None:
@@ -169,7 +170,10 @@ def _acknowledged(ledger: Ledger, data: department.TaskAcknowledged, place: Plac
 
 def _arrived(ledger: Ledger, data: department.ResponderCheckedIn, place: Place) -> None:
     task = ledger.task(data.task_id)
-    task.arrived_at = _earlier(task.arrived_at, place.at)
+    if data.meeting_id is None:
+        task.arrived_at = _earlier(task.arrived_at, place.at)
+    else:
+        task.attended_at = _earlier(task.attended_at, place.at)
 
 
 def _submitted(ledger: Ledger, data: department.TaskSubmitted, place: Place) -> None:

@@ -59,7 +59,7 @@ MEASURES: dict[str, Measure] = {
         Measure("composite", ("contacted", "solved", "satisfied"), ("callbacks",), partly=("basically_satisfied",)),
         Measure("score", ("score",), ("scored",)),
         Measure("self_handling", ("self_handled",), ("proposals",), of=("street",)),
-        Measure("returned_tasks", ("returns_upheld",), ("called",), of=("street",)),
+        Measure("returned_tasks", ("street_returned",), ("street_called",), of=("street",)),
         Measure("late_verification", ("verified_late",), ("verifications",), of=("street",)),
         Measure("late_scoring", ("scored_late",), ("scorings",), of=("street",)),
         Measure("self_closure", ("withdrawn",), ("whistles",), of=("street",)),

@@ -95,7 +95,8 @@ class Reopening:
 @dataclass(slots=True)
 class TaskRecord:
     """One department's duty. `called_at` None: its steps were heard before the dispatch. `named_lead`: when it was
-    last named the lead. `submitted` and `reworked` hold the attempts, in order; clocks and requests are by id."""
+    last named the lead; `attended_at`: when it sat in a joint meeting. `submitted` and `reworked` hold the
+    attempts, in order; clocks and requests are by id."""
 
     task_id: UUID
     department: str = ""
@@ -106,6 +107,7 @@ class TaskRecord:
     ended_at: datetime | None = None
     acknowledged_at: datetime | None = None
     arrived_at: datetime | None = None
+    attended_at: datetime | None = None
     submitted: list[int] = field(default_factory=list)
     reworked: list[int] = field(default_factory=list)
     clocks: dict[str, ClockRecord] = field(default_factory=dict)
@@ -116,6 +118,11 @@ class TaskRecord:
     exclusion: Exclusion | None = None
 
     @property
+    def came(self) -> bool:
+        """A meeting counts as coming only where a meeting is the presence asked for (EVENTS.md, Meeting)."""
+        return self.arrived_at is not None or (self.presence == "meeting" and self.attended_at is not None)
+
+    @property
     def excluded(self) -> bool:
         return self.exclusion is not None and self.exclusion.excluded
 
@@ -124,6 +131,7 @@ class TaskRecord:
 class RoundRecord:
     """What is known of one round of a whistle as a whole."""
 
+    withdrawn_at: datetime | None = None
     closed_at: datetime | None = None
     callback: CallBack | None = None
     reopening: Reopening | None = None
@@ -140,7 +148,6 @@ class WhistleRecord:
     by_street: bool = True
     proposed_at: datetime | None = None
     blown_at: datetime | None = None
-    withdrawn_at: datetime | None = None
     self_handled_at: datetime | None = None
     signature_missed: bool = False
     rounds: dict[int, RoundRecord] = field(default_factory=dict)
@@ -149,6 +156,10 @@ class WhistleRecord:
     def began_at(self) -> datetime | None:
         """The instant that puts it into a period: when it was blown, else when it was first handed up."""
         return self.blown_at or self.proposed_at
+
+    def withdrawn(self, round_: int | None = None) -> bool:
+        """Whether this round (None: any) was taken back."""
+        return any(known.withdrawn_at for number, known in self.rounds.items() if round_ in (None, number))
 
     def round(self, number: int) -> RoundRecord:
         return self.rounds.setdefault(number, RoundRecord())

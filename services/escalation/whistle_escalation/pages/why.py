@@ -49,6 +49,7 @@ def contents(words: Words, explanation: Explanation, title: str, number: str) ->
             for bend in explanation.bends
         ],
         "paused": words.exactly(explanation.standing_still) if explanation.standing_still is not None else "",
+        "ahead": clock.status == "running",
         "warnings": [(percent, words.exactly(at)) for percent, at in explanation.warnings],
         "rungs": [
             (words.rung(rung.step.rung), words.role(rung.step.role), words.exactly(rung.at), bool(rung.quiet_until))
@@ -81,13 +82,15 @@ def _stretch(words: Words, spans: Sequence[Span]) -> Stretch:
 
 
 def _hours(words: Words, spans: Iterable[Span]) -> str:
-    return words.gettext("、").join(f"{_time(span.start, span.start)}–{_time(span.end, span.start)}" for span in spans)
+    return words.gettext("、").join(_from_to(words, span) for span in spans)
 
 
-def _time(at: datetime, beside: datetime) -> str:
-    """The local time, with its date where that is another than the one beside it."""
-    local, day = at.astimezone(SHANGHAI), beside.astimezone(SHANGHAI).date()
-    return local.strftime("%H:%M" if local.date() == day else "%m-%d %H:%M")
+def _from_to(words: Words, span: Span) -> str:
+    """Local times, the end with its day where that is another."""
+    start, end = span.start.astimezone(SHANGHAI), span.end.astimezone(SHANGHAI)
+    if start.date() == end.date():
+        return f"{start:%H:%M}–{end:%H:%M}"
+    return f"{start:%H:%M} – {_date(words, span.end)} {end:%H:%M}"
 
 
 def _date(words: Words, at: datetime) -> str:

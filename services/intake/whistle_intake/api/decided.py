@@ -21,9 +21,9 @@ _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzin
 
 
 def _text(value: object) -> object:
-    """A number is no instant here, though pydantic would take one."""
-    if not isinstance(value, str):
-        raise ValueError("must be an RFC 3339 time with an offset")  # noqa: TRY004 - pydantic wants it
+    """A number is no instant here, also in quotes, though pydantic would take one."""
+    if not isinstance(value, str) or value[4:5] != "-":
+        raise ValueError("must be an RFC 3339 time with an offset")
     return value
 
 

@@ -120,7 +120,7 @@ async def file_minutes(
 ) -> Response:
     """Once, and not before the meeting has begun."""
     office, registry = office_of(caller), registry_of(service)
-    whistle_id = await queries.whistle_of_meeting(service.engine, meeting_id)
+    whistle_id = await queries.whistle_of_meeting(service.engine, caller, meeting_id)
     act = partial(_file, whistle_id=whistle_id, meeting_id=meeting_id, office=office, body=body, registry=registry)
     return await carry_out(service, request, caller, key, whistle_id, body, act)
 

@@ -86,7 +86,7 @@ async def decide_request(
 ) -> Response:
     """Once. A granted extension moves the due time, a granted suspension lets the pausable clocks stand still."""
     office, registry = office_of(caller), registry_of(service)
-    whistle_id = await queries.whistle_of_request(service.engine, request_id)
+    whistle_id = await queries.whistle_of_request(service.engine, caller, request_id)
     act = partial(_decide, whistle_id=whistle_id, request_id=request_id, office=office, body=body, registry=registry)
     return await carry_out(service, request, caller, key, whistle_id, body, act)
 

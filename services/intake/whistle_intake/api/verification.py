@@ -172,7 +172,7 @@ async def resume_task(
 ) -> Response:
     """One that the street granted: the clocks run on."""
     office = office_of(caller)
-    whistle_id = await queries.whistle_of_task(service.engine, task_id)
+    whistle_id = await queries.whistle_of_task(service.engine, caller, task_id)
 
     def act(unit: Unit) -> Answer:
         return task_decided(commands.resume_task(unit, whistle_id, task_id, office, body.reason), task_id)

@@ -24,6 +24,7 @@ class TaskView(BaseModel):
     title: str
     presence: str | None
     state: domain.TaskState
+    steps: list[str] = Field(description="What the street may do with it now")
     person: str | None
     called_at: datetime | None
     acknowledged_at: datetime | None
@@ -123,7 +124,7 @@ _OF_MATTER = tuple(name for name in domain.Matter.__slots__ if name != "departme
 def of_row(row: Any) -> dict[str, Any]:
     """The fields of a WhistleView from a whistle's row."""
     shown = {name: getattr(row, name) for name in _OF_WHISTLE}
-    steps = domain.steps(row.state, row.stage, row.signature)
+    steps = domain.steps(row.state, row.stage, row.signature, row.called_back)
     return shown | {"steps": steps, "departments_wanted": row.departments, "facts": FactsView(**row.facts)}
 
 

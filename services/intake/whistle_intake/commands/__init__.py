@@ -12,6 +12,7 @@ from whistle_intake.commands.blowing import (
     submit_draft,
 )
 from whistle_intake.commands.calling_back import record_callback
+from whistle_intake.commands.closing import close_if_done
 from whistle_intake.commands.evaluating import rewrite_score, score_by_default, score_task
 from whistle_intake.commands.following import (
     call_tasks,
@@ -31,6 +32,7 @@ from whistle_intake.commands.meeting import (
     convene_meeting,
     file_minutes,
     note_attendance,
+    note_called,
 )
 from whistle_intake.commands.reopening import reopen, reopen_whistle
 from whistle_intake.commands.signing import approve_whistle, miss_signature, reject_whistle
@@ -52,6 +54,7 @@ __all__ = [
     "change_task",
     "check_departments",
     "check_items",
+    "close_if_done",
     "convene_meeting",
     "decide_request",
     "draft_whistle",
@@ -65,6 +68,7 @@ __all__ = [
     "likeness",
     "miss_signature",
     "note_attendance",
+    "note_called",
     "note_request",
     "raise_whistle",
     "record_callback",

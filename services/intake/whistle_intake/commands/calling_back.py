@@ -32,8 +32,7 @@ def record_callback(
     Invalid.
     """
     whistle = open_whistle(unit, whistle_id, office, "callback")
-    before = whistle.callbacks.get(whistle.round)
-    if whistle.state != "pending_evaluation" or (before and before.settled):
+    if "callback" not in whistle.legal:
         raise IllegalTransition("callback", whistle.state, whistle.legal)
     callback = domain.Callback(whistle.round, contacted, solved, satisfaction, waived, note, by=office.by, at=unit.now)
     domain.check_callback(callback)

@@ -20,5 +20,5 @@ def close_if_done(unit: Unit, whistle_id: UUID) -> None:
         unit,
         WhistleClosed(whistle_id=whistle_id, round=whistle.round, callback="done" if callback.contacted else "waived"),
         whistle_id,
-        to=sorted({task.department for task in whistle.current}),
+        to=sorted({task.department for task in whistle.tasks.values()}),
     )

@@ -17,6 +17,7 @@ from whistle_shared.contracts.escalation import ClockBreached
 from whistle_shared.contracts.intake import TaskEvaluated
 from whistle_shared.contracts.vocabulary import Score
 from whistle_shared.db import Unit
+from whistle_shared.errors import Invalid
 from whistle_shared.registry import Regulation
 
 _DEFAULT_BASIS = "街道逾期未评价，按规定计默认分"
@@ -41,6 +42,8 @@ def score_task(
     task.needs("score")
     score = domain.score(parts, task.vetoed, regulation)
     if veto and not task.vetoed:
+        if task.round not in (None, whistle.round):
+            raise Invalid("veto", f"round {task.round} is over: nothing of it is done again")
         return order_rework(unit, whistle, replace(task, vetoed=True), basis, office.by)
     _evaluate(unit, whistle, task, score, basis, office.by)
     close_if_done(unit, whistle_id)

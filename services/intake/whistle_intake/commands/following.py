@@ -13,6 +13,7 @@ from whistle_intake import domain, store
 from whistle_shared.contracts.dispatch import EndedTask, TaskCalled, TasksCalled
 from whistle_shared.db import Unit
 from whistle_shared.errors import Invalid
+from whistle_shared.messaging import RetryLater
 
 
 def follow_task(unit: Unit, whistle_id: UUID, task_id: UUID, department: str, **told: Any) -> None:
@@ -47,7 +48,8 @@ def call_tasks(unit: Unit, called: TasksCalled, at: datetime) -> None:
         if known is None or known.department != call.department:
             known = domain.Task(call.task_id, call.department)
         task = _called(known, call, called, at)
-        whistle = domain.with_task(whistle, replace(task, ended="cancelled") if whistle.withdrawn_at else task)
+        over = whistle.withdrawn_at is not None and called.round == whistle.round and task.ended is None
+        whistle = domain.with_task(whistle, replace(task, ended="cancelled") if over else task)
     store.save(unit, _in_roles(whistle))
 
 
@@ -83,10 +85,11 @@ def cancel_tasks(unit: Unit, whistle_id: UUID, departments: tuple[str, ...]) -> 
 
 
 def give_lead(unit: Unit, whistle_id: UUID, task_id: UUID, at: datetime, department: str | None = None) -> None:
-    """Note that this task leads from this instant; of one not heard of yet only if its `department` is known."""
+    """Note that this task leads from this instant. Raises RetryLater for one not heard of yet whose `department` is
+    not told either."""
     whistle = store.whistle(unit, whistle_id)
     if task_id not in whistle.tasks and department is None:
-        return
+        raise RetryLater(f"task {task_id}, which leads from now, has not been called yet")
     task = known_task(whistle, task_id, department or whistle.tasks[task_id].department)
     named = replace(task, led_at=domain.latest(task.led_at, at))
     store.save(unit, _in_roles(domain.with_task(whistle, named)))
@@ -98,8 +101,9 @@ def _in_roles(whistle: domain.Whistle) -> domain.Whistle:
     return whistle
 
 
-def follow_routing(unit: Unit, whistle_id: UUID, routed: bool) -> None:
-    """Note that dispatch has called departments, or that the whistle waits at the district whistle office."""
+def follow_routing(unit: Unit, whistle_id: UUID, round_: int, routed: bool) -> None:
+    """Note that dispatch has called departments, or that the whistle waits at the district whistle office. How an
+    earlier round was routed says nothing of the present one."""
     whistle = store.whistle(unit, whistle_id)
-    if whistle.routing != "dispatched":
+    if whistle.routing != "dispatched" and whistle.round == round_:
         store.save(unit, replace(whistle, routing="dispatched" if routed else "unrouted"))

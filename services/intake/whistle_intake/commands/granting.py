@@ -50,7 +50,7 @@ def decide_request(
     else:
         decided = domain.decide(request, task, word, unit.now)
     _save(unit, whistle, decided)
-    if decided.kind == "suspension" and decided.status == "granted":
+    if decided.kind == "suspension" and decided.status == "granted" and not decision.review:
         _suspend(unit, whistle_id, task)
     _say(unit, whistle_id, decided)
     return decided

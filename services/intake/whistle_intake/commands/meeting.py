@@ -100,8 +100,7 @@ def file_minutes(unit: Unit, whistle_id: UUID, meeting_id: UUID, office: Office,
         raise NotFound(f"meeting {meeting_id}")
     held = domain.minute(known, filed.text, filed.attended, filed.items, office.by, unit.now)
     meeting = replace(held, round=whistle.round)
-    _save(unit, whistle, meeting)
-    store.say(
+    said = store.say(
         unit,
         MeetingMinuted(
             meeting_id=meeting_id,
@@ -115,7 +114,19 @@ def file_minutes(unit: Unit, whistle_id: UUID, meeting_id: UUID, office: Office,
         whistle_id,
         awaiting=("dispatch", "escalation") if meeting.items else ("escalation",),
     )
+    _save(unit, whistle, replace(meeting, calling=said) if meeting.items else meeting)
     return meeting
+
+
+def note_called(unit: Unit, whistle_id: UUID, answered: UUID | None) -> None:
+    """dispatch has answered: where that was to a meeting's minutes, their action items are tasks now, or none.
+
+    INVARIANT: an action item becomes a task or is told to be none; the closing waits for that.
+    """
+    whistle = store.whistle(unit, whistle_id)
+    for meeting in whistle.meetings.values():
+        if meeting.calling is not None and meeting.calling == answered:
+            _save(unit, whistle, replace(meeting, calling=None))
 
 
 def note_attendance(unit: Unit, whistle_id: UUID, meeting_id: UUID, department: str) -> None:

@@ -42,8 +42,13 @@ def on_task_acknowledged(unit: Unit, event: Event[TaskAcknowledged]) -> None:
 
 
 def on_responder_checked_in(unit: Unit, event: Event[ResponderCheckedIn]) -> None:
-    _follow(unit, event, lambda task: replace(task, arrived_at=domain.earliest(task.arrived_at, event.time)))
+    """A check-in at a meeting is an arrival only where a meeting is the presence asked for (EVENTS.md section 2)."""
     data = event.data
+
+    def arrived(task: domain.Task) -> domain.Task:
+        return replace(task, arrived_at=domain.earliest(task.arrived_at, event.time)) if data.arrival else task
+
+    _follow(unit, event, arrived)
     if data.meeting_id is not None:
         commands.note_attendance(unit, data.whistle_id, data.meeting_id, data.department)
 

@@ -21,13 +21,17 @@ from whistle_shared.db import Unit
 
 
 def on_whistle_dispatched(unit: Unit, event: Event[WhistleDispatched]) -> None:
-    commands.follow_routing(unit, event.data.whistle_id, routed=True)
-    commands.call_tasks(unit, event.data, event.time)
-    store.tell(unit, event, event.data.whistle_id)
+    """A call that comes late, or says that nobody is called, may be all that the closing waited for."""
+    data = event.data
+    commands.follow_routing(unit, data.whistle_id, data.round, routed=True)
+    commands.call_tasks(unit, data, event.time)
+    store.tell(unit, event, data.whistle_id)
+    commands.note_called(unit, data.whistle_id, event.causation_id)
+    commands.close_if_done(unit, data.whistle_id)
 
 
 def on_whistle_unrouted(unit: Unit, event: Event[WhistleUnrouted]) -> None:
-    commands.follow_routing(unit, event.data.whistle_id, routed=False)
+    commands.follow_routing(unit, event.data.whistle_id, event.data.round, routed=False)
     store.tell(unit, event, event.data.whistle_id)
 
 
@@ -37,7 +41,8 @@ def on_whistle_cancelled(unit: Unit, event: Event[WhistleCancelled]) -> None:
 
 
 def on_return_decided(unit: Unit, event: Event[ReturnDecided | DisputeDecided]) -> None:
-    """Refused: the task goes on. Upheld: it ended, and others begin."""
+    """Refused: the task goes on. Upheld: it ended, and others begin, or who has one already has its duty too; then
+    there may be nothing left to do."""
     data = event.data
     commands.follow_task(unit, data.whistle_id, data.task_id, data.department, settled_at=event.time)
     commands.end_tasks(unit, data.whistle_id, data.ended)
@@ -45,6 +50,7 @@ def on_return_decided(unit: Unit, event: Event[ReturnDecided | DisputeDecided]) 
     if data.lead is not None:
         commands.give_lead(unit, data.whistle_id, data.lead, event.time)
     store.tell(unit, event, data.whistle_id)
+    commands.close_if_done(unit, data.whistle_id)
 
 
 def on_dispute_opened(unit: Unit, event: Event[DisputeOpened]) -> None:
@@ -58,8 +64,11 @@ def on_lead_changed(unit: Unit, event: Event[LeadChanged]) -> None:
 
 
 def on_suspension_decided(unit: Unit, event: Event[SuspensionDecided]) -> None:
+    """A review keeps what began before: it suspends nothing that was resumed meanwhile."""
+
     def suspended(task: domain.Task) -> domain.Task:
-        if not event.data.granted or (task.suspended_at is not None and task.suspended_at > event.time):
+        later = task.suspended_at is not None and task.suspended_at > event.time
+        if not event.data.granted or domain.is_review(event.data.cycle) or later:
             return task
         return replace(task, suspended_at=event.time, suspended_by="district")
 

@@ -5,7 +5,7 @@ from whistle_intake.domain.callbacks import check as check_callback
 from whistle_intake.domain.likeness import Alike, Known, Likeness, Probe, liken, since
 from whistle_intake.domain.matter import Matter, check, gate, own_duties, raised
 from whistle_intake.domain.meetings import Meeting, attend, minute
-from whistle_intake.domain.requests import Request, RequestKind, Word, decide, keep
+from whistle_intake.domain.requests import Request, RequestKind, Word, decide, is_review, keep
 from whistle_intake.domain.scoring import by_default, score
 from whistle_intake.domain.states import DERIVED, ENDS, OPEN, STEPS, WITHDRAWABLE, Stage, State, guard, legal
 from whistle_intake.domain.tasks import (
@@ -76,6 +76,7 @@ __all__ = [
     "guard",
     "in_roles",
     "is_missed",
+    "is_review",
     "join",
     "keep",
     "latest",

@@ -11,7 +11,8 @@ from whistle_shared.errors import IllegalTransition, Invalid
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """One meeting. Instants UTC. `attended`: departments that checked in to it or that the minutes name."""
+    """One meeting. Instants UTC. `attended`: departments that checked in to it or that the minutes name. `calling`: the
+    event that has dispatch make tasks of its items, until dispatch answers it."""
 
     meeting_id: UUID
     round: int
@@ -26,6 +27,7 @@ class Meeting:
     items: tuple[ActionItem, ...] = ()
     minuted_by: str | None = None
     minuted_at: datetime | None = None
+    calling: UUID | None = None
 
 
 def attend(meeting: Meeting, departments: Iterable[str]) -> Meeting:

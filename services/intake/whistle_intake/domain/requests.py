@@ -53,6 +53,11 @@ class Request:
         return _CYCLES * self.number + self.reviews
 
 
+def is_review(cycle: int) -> bool:
+    """Whether a suspension was looked at again under this clock; else it began."""
+    return cycle % _CYCLES != 0
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """What the street says to a request. `until` None: as asked."""
@@ -99,9 +104,12 @@ def keep(
 
 
 def _stands(request: Request, task: Task) -> bool:
-    """Whether it is by this very decision that the task is suspended now."""
-    granted = request.kind == "suspension" and request.status == "granted"
-    return granted and task.state == "suspended" and task.suspended_at == request.decided_at
+    """Whether it is by this very request that the task is suspended now: no later one was granted."""
+    if request.kind != "suspension" or request.status != "granted" or task.state != "suspended":
+        return False
+    assert task.suspended_at is not None
+    assert request.decided_at is not None
+    return task.suspended_at <= request.decided_at
 
 
 def _granted_until(request: Request, word: Word, now: datetime) -> datetime:

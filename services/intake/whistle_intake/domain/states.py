@@ -52,6 +52,8 @@ STEPS: tuple[Move, ...] = (
     *(("withdrawal", state, "withdrawn") for state in WITHDRAWABLE),
     ("reopening", "closed", "blown"),
 )
+# What people may also do while a whistle is under way; it calls people together and moves nothing by itself.
+BESIDE = "meeting"
 # (what happens, from, to) of what follows from the tasks of the round; a move may be skipped, none is stored.
 DERIVED: tuple[Move, ...] = (
     ("first acknowledgement", "blown", "responding"),
@@ -71,7 +73,8 @@ DERIVED: tuple[Move, ...] = (
 @cache
 def legal(state: State) -> tuple[str, ...]:
     """The steps that are open from a state."""
-    return tuple(dict.fromkeys(step for step, source, _ in STEPS if source == state))
+    found = dict.fromkeys(step for step, source, _ in STEPS if source == state)
+    return (*found, BESIDE) if state in OPEN else tuple(found)
 
 
 def guard(step: str, state: State) -> None:

@@ -21,6 +21,8 @@ _PIECE = 0.3
 _IN_TITLE = 2.0
 _AGAIN = 0.25
 _REASONS = 4
+_SHORT = 200
+_LEAST, _MOST = 0.001, 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,11 @@ def suggest(registry: Registry, title: str, description: str, limit: int = 3) ->
         for category, weight in each.term.speaks_for.items():
             scores[category] += weight * each.presence
     best = sorted(scores, key=lambda category: (-scores[category], category))[:limit]
-    return [Suggestion(code, round(scores[code] / (1 + scores[code]), 3), _reasons(code, found)) for code in best]
+    return [Suggestion(code, _shown(scores[code]), _reasons(code, found)) for code in best]
+
+
+def _shown(score: float) -> float:
+    return min(max(round(score / (1 + score), 3), _LEAST), _MOST)
 
 
 def _reasons(category: str, found: Iterable[_Found]) -> tuple[str, ...]:
@@ -144,8 +150,9 @@ def _term(text: str, weights: Mapping[str, float], total: int, *, piece: bool) -
 
 
 def _plain(text: str) -> str:
-    """The text as it is compared: full and half width alike, capitals as small letters."""
-    return normalize("NFKC", text).casefold()
+    """The text as it is compared: full and half width alike, capitals as small letters; no longer than it was said,
+    for one character may stand for eighteen."""
+    return normalize("NFKC", text).casefold()[: max(len(text), _SHORT)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

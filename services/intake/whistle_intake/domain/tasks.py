@@ -131,24 +131,29 @@ class Task:
             return "arrived"
         return "acknowledged" if self.acknowledged_at else "dispatched"
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What the street may do with the task now."""
+        return STREET_STEPS[self.state]
+
     def needs(self, step: str) -> None:
         """Raises IllegalTransition unless this step of the street's is open."""
-        legal = STREET_STEPS[self.state]
-        if step not in legal:
-            raise IllegalTransition(step, self.state, legal)
+        if step not in self.steps:
+            raise IllegalTransition(step, self.state, self.steps)
 
 
-def derive(tasks: Iterable[Task], met: bool = False) -> State:
+def derive(tasks: Iterable[Task], met: bool = False, calling: bool = False) -> State:
     """A blown whistle's state from the tasks of its round. Source: EVENTS.md section 3.
 
     Tasks that were replaced or cancelled do not count. A task that was only heard of (its dispatch is still on its
-    way) cannot complete the whistle. `met`: a joint meeting was held and minuted.
+    way) cannot complete the whistle. `met`: a joint meeting was held and minuted; `calling`: what it resolved is to
+    become tasks yet.
     """
     required = [task for task in tasks if task.ended is None]
-    if required and all(task.called_at for task in required):
+    if required and not calling and all(task.called_at for task in required):
         if all(task.verified_at for task in required):
             return "pending_evaluation"
-        if all(task.suspended for task in required):
+        if all(task.state == "suspended" for task in required):
             return "suspended"
         if all(task.delivered for task in required):
             return "pending_verify"

@@ -63,21 +63,32 @@ class Whistle:
         return any(meeting.minuted_at and meeting.round == self.round for meeting in self.meetings.values())
 
     @property
+    def calling(self) -> bool:
+        """Whether dispatch has yet to say which tasks this round's action items become."""
+        return any(meeting.calling and meeting.round == self.round for meeting in self.meetings.values())
+
+    @property
     def state(self) -> State:
         if self.stage == "open":
-            return derive(self.current, self.met)
+            return derive(self.current, self.met, self.calling)
         return self.stage
 
     @property
     def legal(self) -> tuple[str, ...]:
         """The steps that people may take with the whistle now."""
-        return steps(self.state, self.stage, self.signature)
+        callback = self.callbacks.get(self.round)
+        return steps(self.state, self.stage, self.signature, callback is not None and callback.settled)
 
 
-def steps(state: State, stage: Stage, signature: Signature | None) -> tuple[str, ...]:
-    """The steps that are open from a state, and the signature that is owed."""
-    owing = stage == "open" and signature in ("owed", "missed")
-    return (*legal(state), "approval") if owing else legal(state)
+def steps(state: State, stage: Stage, signature: Signature | None, called_back: bool) -> tuple[str, ...]:
+    """The steps that are open from a state, the call-back unless it is settled, and the signature that is owed: an
+    emergency may be over before anybody had to sign for it."""
+    open_now = legal(state)
+    if state == "pending_evaluation" and not called_back:
+        open_now = (*open_now, "callback")
+    if stage in ("open", "closed") and signature in ("owed", "missed"):
+        open_now = (*open_now, "approval")
+    return open_now
 
 
 def submit(
@@ -143,7 +154,8 @@ def join(whistle: Whistle, target: Whistle) -> Whistle:
 
 def withdraw(whistle: Whistle, now: datetime) -> Whistle:
     """The whistle is taken back. Raises IllegalTransition once work has begun (DOMAIN.md C.1)."""
-    guard("withdrawal", whistle.state)
+    if "withdrawal" not in whistle.legal:
+        raise IllegalTransition("withdrawal", whistle.state, whistle.legal)
     signature = None if whistle.signature == "owed" else whistle.signature
     return replace(whistle, stage="withdrawn", withdrawn_at=now, signature=signature)
 

@@ -73,24 +73,28 @@ async def _of(connection: AsyncConnection, table: Table, whistle_id: UUID, order
     return found.all()
 
 
-async def whistle_of_task(engine: AsyncEngine, task_id: UUID) -> UUID:
-    """The whistle that a task belongs to. Raises NotFound."""
-    return await _whistle_of(engine, tables.task.c.task_id, task_id)
+async def whistle_of_task(engine: AsyncEngine, caller: Caller, task_id: UUID) -> UUID:
+    """The whistle that a task belongs to. Raises NotFound, also for another street's."""
+    return await _whistle_of(engine, caller, tables.task.c.task_id, task_id)
 
 
-async def whistle_of_request(engine: AsyncEngine, request_id: UUID) -> UUID:
-    """The whistle that a request belongs to. Raises NotFound."""
-    return await _whistle_of(engine, tables.request.c.request_id, request_id)
+async def whistle_of_request(engine: AsyncEngine, caller: Caller, request_id: UUID) -> UUID:
+    """The whistle that a request belongs to. Raises NotFound, also for another street's."""
+    return await _whistle_of(engine, caller, tables.request.c.request_id, request_id)
 
 
-async def whistle_of_meeting(engine: AsyncEngine, meeting_id: UUID) -> UUID:
-    """The whistle that a meeting belongs to. Raises NotFound."""
-    return await _whistle_of(engine, tables.meeting.c.meeting_id, meeting_id)
+async def whistle_of_meeting(engine: AsyncEngine, caller: Caller, meeting_id: UUID) -> UUID:
+    """The whistle that a meeting belongs to. Raises NotFound, also for another street's."""
+    return await _whistle_of(engine, caller, tables.meeting.c.meeting_id, meeting_id)
 
 
-async def _whistle_of(engine: AsyncEngine, key: Column[UUID], value: UUID) -> UUID:
+async def _whistle_of(engine: AsyncEngine, caller: Caller, key: Column[UUID], value: UUID) -> UUID:
+    """INVARIANT: what is another street's and what does not exist are answered in the same words."""
+    w, of = tables.whistle.c, key.table.c
+    query = select(w.whistle_id, w.street).where(w.whistle_id == of.whistle_id, key == value)
     async with engine.connect() as connection:
-        found: UUID | None = await connection.scalar(select(key.table.c.whistle_id).where(key == value))
-    if found is None:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None or not caller.covers(row.street):
         raise NotFound(f"{key.table.name} {value}")
-    return found
+    whistle_id: UUID = row.whistle_id
+    return whistle_id

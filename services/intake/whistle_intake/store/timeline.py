@@ -15,11 +15,12 @@ def tell(unit: Unit, event: Event[Any], whistle_id: UUID) -> None:
     _append(unit, event.id, event.producer, event.time, event.data, whistle_id)
 
 
-def say(unit: Unit, data: EventData, whistle_id: UUID, *, awaiting: Sequence[str] = (), to: Sequence[str] = ()) -> None:
-    """Emit an event of intake's own and append it to the timeline. `awaiting`: whose receipts end its re-sending;
-    `to`: departments that must see it."""
+def say(unit: Unit, data: EventData, whistle_id: UUID, *, awaiting: Sequence[str] = (), to: Sequence[str] = ()) -> UUID:
+    """Emit an event of intake's own and append it to the timeline; returns its id. `awaiting`: whose receipts end its
+    re-sending; `to`: departments that must see it."""
     event_id = unit.emit(data, whistle_id, to=to, awaiting=awaiting)
     _append(unit, event_id, unit.producer, unit.now, data, whistle_id)
+    return event_id
 
 
 def _append(unit: Unit, event_id: UUID, producer: str, at: datetime, data: EventData, whistle_id: UUID) -> None:

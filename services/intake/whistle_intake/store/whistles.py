@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from whistle_intake import domain, tables
 from whistle_intake.store.decisions import load_decisions, save_decisions
@@ -15,6 +15,7 @@ from whistle_intake.store.numbers import draw
 from whistle_intake.store.reference import Reference
 from whistle_intake.store.search import find_similar
 from whistle_intake.store.wants import Wants
+from whistle_shared.contracts.escalation import ClocksChanged
 from whistle_shared.db import Unit, Work, among, columns_of
 from whistle_shared.errors import NotFound
 from whistle_shared.replica import Replica
@@ -23,6 +24,13 @@ _TASK = [field.name for field in fields(domain.Task)]
 _ELSEWHERE = ("tasks", "requests", "meetings", "callbacks")
 _WHISTLE = [field.name for field in fields(domain.Whistle) if field.name not in _ELSEWHERE]
 _NOTHING = Wants()
+# Few whistles have any of these: whether is asked along with the whistle, and which only where there are some.
+_DECIDED = or_(
+    *(
+        exists().where(table.c.whistle_id == tables.whistle.c.whistle_id)
+        for table in (tables.request, tables.meeting, tables.callback)
+    )
+).label("decided")
 # Claims unsigned emergencies whose time is over, each locked for this transaction unless another one holds it.
 _CLAIM_UNSIGNED = """
 with due as materialized (
@@ -36,9 +44,9 @@ select whistle_id from due where pg_try_advisory_xact_lock(hashtextextended(whis
 async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
     """Fetch the whistles of a batch with their tasks, what the commands want, and the numbers it needs.
 
-    What is said of a matter is fetched for commands only: events do without.
+    What is said of a matter is fetched for commands only: events do without. A mere receipt is about nothing here.
     """
-    wants = [(work, work.wants or _NOTHING) for work in works if work.whistle is not None]
+    wants = [(work, work.wants or _NOTHING) for work in works if work.whistle is not None and not _is_receipt(work)]
     stored = [(work, wish) for work, wish in wants if wish.number is None]
     ids = [whistle_id for work, _ in stored for whistle_id in (work.whistle, work.also) if whistle_id is not None]
     if ids:
@@ -50,6 +58,10 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
     known = replica.registry
     similar = await find_similar(unit.connection, probes, known.regulation, unit.now) if probes and known else {}
     unit.reference = Reference(replica, drawn, matters, similar)
+
+
+def _is_receipt(work: Work) -> bool:
+    return work.event is not None and isinstance(work.event.data, ClocksChanged)
 
 
 def _probes(wants: Iterable[tuple[Work, Wants]], matters: Mapping[UUID, domain.Matter]) -> dict[UUID, domain.Probe]:
@@ -69,11 +81,14 @@ async def load_whistles(unit: Unit, ids: Sequence[UUID]) -> None:
     tasks: dict[UUID, dict[UUID, domain.Task]] = {}
     for row in await unit.connection.execute(select(tables.task).where(among(t.whistle_id, asked))):
         tasks.setdefault(row.whistle_id, {})[row.task_id] = to_task(row)
-    decisions = await load_decisions(unit, asked)
     columns = [w[name] for name in _WHISTLE]
-    for row in await unit.connection.execute(select(*columns).where(among(w.whistle_id, asked))):
+    rows = (await unit.connection.execute(select(*columns, _DECIDED).where(among(w.whistle_id, asked)))).all()
+    decided = [row.whistle_id for row in rows if row.decided]
+    decisions = await load_decisions(unit, decided) if decided else {}
+    for row in rows:
+        known = {name: getattr(row, name) for name in _WHISTLE}
         unit.cases[row.whistle_id] = domain.Whistle(
-            **row._asdict(), tasks=tasks.get(row.whistle_id, {}), **decisions.get(row.whistle_id, {})
+            **known, tasks=tasks.get(row.whistle_id, {}), **decisions.get(row.whistle_id, {})
         )
 
 

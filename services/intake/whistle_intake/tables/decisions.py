@@ -51,6 +51,7 @@ meeting = Table(
     Column("items", JSONB, nullable=False),
     Column("minuted_by", Text),
     Column("minuted_at", DateTime(timezone=True)),
+    Column("calling", Uuid),
     Index("meeting_whistle", "whistle_id"),
 )
 

@@ -200,7 +200,7 @@ CREATE TABLE matter (
     kind TEXT,
     urgency TEXT,
     category TEXT,
-    terms JSONB NOT NULL,
+    terms TEXT NOT NULL,
     marks JSONB NOT NULL,
     cancelled_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (whistle_id)

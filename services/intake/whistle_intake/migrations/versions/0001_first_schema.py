@@ -111,6 +111,7 @@ CREATE TABLE meeting (
     items JSONB NOT NULL,
     minuted_by TEXT,
     minuted_at TIMESTAMP WITH TIME ZONE,
+    calling UUID,
     PRIMARY KEY (meeting_id)
 );
 CREATE INDEX meeting_whistle ON meeting (whistle_id);
