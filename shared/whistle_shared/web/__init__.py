@@ -6,7 +6,7 @@ INVARIANT: bad input is answered with a 4xx that names the field; it never becom
 from whistle_shared.web.app import make_app
 from whistle_shared.web.body import StrictRoute
 from whistle_shared.web.command import IdempotencyKey, OptionalIdempotencyKey, respond
-from whistle_shared.web.models import PROBLEMS, Cursor, Limit, Strict, after, next_cursor
+from whistle_shared.web.models import PROBLEMS, Cursor, Limit, Page, Strict, When, after, next_cursor
 from whistle_shared.web.pages import (
     LANGUAGES,
     PAGE_HEADERS,
@@ -34,10 +34,12 @@ __all__ = [
     "Limit",
     "Look",
     "OptionalIdempotencyKey",
+    "Page",
     "Session",
     "Strict",
     "StrictRoute",
     "Templates",
+    "When",
     "after",
     "close_session",
     "elsewhere",

@@ -1,18 +1,51 @@
-"""What every API shares: strict input models, and pages by cursor."""
+"""What every API shares: strict input models, instants in requests, and pages by cursor."""
 
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from whistle_shared.errors import Invalid
+
+Item = TypeVar("Item")
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Strict(BaseModel):
     """Input: unknown fields and wrong types are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _written(value: object) -> object:
+    """A number is no instant, also in quotes, though pydantic would take one."""
+    if isinstance(value, str) and value[4:5] == "-":
+        return value
+    raise ValueError("must be an RFC 3339 time with an offset")
+
+
+def _imaginable(value: datetime) -> datetime:
+    if not _EARLIEST <= value <= _LATEST:
+        raise ValueError("must be between the years 2000 and 2200")
+    return value.astimezone(UTC)
+
+
+When = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written),
+    AfterValidator(_imaginable),
+    Field(strict=False, examples=["2026-11-30T09:30:00Z"]),
+]
+"""An instant in a request; UTC once it is read."""
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
+    next_cursor: str | None
 
 
 class Problem(BaseModel):

@@ -1,10 +1,9 @@
 """What the API is told: the bodies of its commands, strictly read."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from whistle_shared.contracts.department import PlanStep
 from whistle_shared.contracts.vocabulary import (
@@ -16,7 +15,7 @@ from whistle_shared.contracts.vocabulary import (
     SuspensionReason,
     Text,
 )
-from whistle_shared.web import Strict
+from whistle_shared.web import Strict, When
 
 
 def _text_only(value: object) -> object:
@@ -25,21 +24,6 @@ def _text_only(value: object) -> object:
     raise ValueError("must be text")
 
 
-def _written(value: object) -> object:
-    """A number is no instant, whatever it might count from, also in quotes."""
-    if isinstance(value, str) and value[4:5] == "-":
-        return value
-    raise ValueError("must be an RFC 3339 time with an offset")
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is beyond the calendar") from None
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc), Field(strict=False)]
 Id = Annotated[UUID, BeforeValidator(_text_only), Field(strict=False)]
 Person = Annotated[Text, StringConstraints(min_length=1, max_length=100), Field(description="The duty person's name")]
 Note = Annotated[LongText, Field(max_length=5000)]
@@ -92,7 +76,7 @@ class FiledStep(Strict):
     """One step of a plan, with the instant by which it is to be done."""
 
     name: ShortText
-    due_at: Instant
+    due_at: When
 
     def said(self) -> PlanStep:
         return PlanStep(name=self.name, due_at=self.due_at)
@@ -150,7 +134,7 @@ class Extend(Strict):
 
     person: Person
     clock: ClockName
-    due_at: Instant
+    due_at: When
     reason: Reason
 
 
@@ -168,7 +152,7 @@ class Suspend(Strict):
 
     person: Person
     cause: SuspensionReason
-    until: Instant
+    until: When
     reason: Reason
 
 

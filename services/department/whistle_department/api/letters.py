@@ -8,20 +8,22 @@ from fastapi import APIRouter, Response
 from whistle_department import commands, queries, store
 from whistle_department.api.acting import AtDesk
 from whistle_department.api.bodies import Reply
-from whistle_department.api.views import LetterPage, LetterView, MeetingPage, MeetingView, shown
+from whistle_department.api.views import LetterView, MeetingView, shown
 from whistle_shared.db import Answer, Unit
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, Cursor, Limit, StrictRoute, after, next_cursor
+from whistle_shared.web import PROBLEMS, Cursor, Limit, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["letters and meetings"], route_class=StrictRoute, responses=PROBLEMS)
 
 
 @router.get("/letters", summary="Letters to the caller's department")
-async def list_letters(caller: CurrentCaller, service: Here, cursor: Cursor = None, limit: Limit = 50) -> LetterPage:
+async def list_letters(
+    caller: CurrentCaller, service: Here, cursor: Cursor = None, limit: Limit = 50
+) -> Page[LetterView]:
     """The newest first."""
     caller.needs("department", "district", "operations")
     rows = await queries.letters(service.engine, caller, after(cursor), limit)
-    return LetterPage(
+    return Page(
         items=[LetterView(**shown(row, LetterView)) for row in rows],
         next_cursor=next_cursor([row.letter_id for row in rows], limit),
     )
@@ -50,11 +52,13 @@ def _answer(unit: Unit, whistle_id: UUID, letter_id: UUID, department: str, by: 
 
 
 @router.get("/meetings", summary="Meetings the caller's department is called to")
-async def list_meetings(caller: CurrentCaller, service: Here, cursor: Cursor = None, limit: Limit = 50) -> MeetingPage:
+async def list_meetings(
+    caller: CurrentCaller, service: Here, cursor: Cursor = None, limit: Limit = 50
+) -> Page[MeetingView]:
     """The latest start first."""
     caller.needs("department")
     rows = await queries.meetings(service.engine, caller, after(cursor), limit)
-    return MeetingPage(
+    return Page(
         items=[MeetingView(**shown(row, MeetingView)) for row in rows],
         next_cursor=next_cursor([row.meeting_id for row in rows], limit),
     )

@@ -203,11 +203,6 @@ class LetterView(BaseModel):
     reply: str | None
 
 
-class LetterPage(BaseModel):
-    items: list[LetterView]
-    next_cursor: str | None
-
-
 class MeetingView(BaseModel):
     """A joint meeting that the department is called to. Attended: somebody reported in there."""
 
@@ -221,11 +216,6 @@ class MeetingView(BaseModel):
     convened_at: At
     attended_at: At | None
     person: str | None
-
-
-class MeetingPage(BaseModel):
-    items: list[MeetingView]
-    next_cursor: str | None
 
 
 class TaskDetail(TaskView):

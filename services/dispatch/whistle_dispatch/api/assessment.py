@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from whistle_dispatch import commands, domain, queries, store
 from whistle_dispatch.api.views import AppealView, Decision, DispatchView, appeal_view, carry_out, dispatch_view
@@ -15,6 +15,7 @@ from whistle_shared.web import (
     Cursor,
     Limit,
     OptionalIdempotencyKey,
+    Page,
     Strict,
     StrictRoute,
     after,
@@ -30,11 +31,6 @@ _MARKS: dict[str, JsonValue] = {
     "cooperation": 10,
     "citizen": 8,
 }
-
-
-class AppealPage(BaseModel):
-    items: list[AppealView]
-    next_cursor: str | None
 
 
 class Marks(Strict):
@@ -69,10 +65,10 @@ async def list_appeals(
     status: Annotated[domain.RequestState | None, Query(description="Only appeals in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> AppealPage:
+) -> Page[AppealView]:
     caller.needs("district", "operations")
     found = await queries.requests(service.engine, ("appeal",), state=status, after=after(cursor), limit=limit)
-    return AppealPage(
+    return Page(
         items=[appeal_view(known) for known in found],
         next_cursor=next_cursor([known.asked.request_id for known in found], limit),
     )

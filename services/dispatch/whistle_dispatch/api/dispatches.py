@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from whistle_dispatch import commands, domain, queries, store
 from whistle_dispatch.api.views import Decision, DispatchView, carry_out, dispatch_view
@@ -15,6 +15,7 @@ from whistle_shared.web import (
     Cursor,
     Limit,
     OptionalIdempotencyKey,
+    Page,
     Strict,
     StrictRoute,
     after,
@@ -22,11 +23,6 @@ from whistle_shared.web import (
 )
 
 router = APIRouter(prefix="/api/v1", tags=["dispatches"], route_class=StrictRoute, responses=PROBLEMS)
-
-
-class DispatchPage(BaseModel):
-    items: list[DispatchView]
-    next_cursor: str | None
 
 
 class RouteWhistle(Strict):
@@ -66,12 +62,12 @@ async def list_dispatches(
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> DispatchPage:
+) -> Page[DispatchView]:
     caller.needs("district", "operations")
     found = await queries.dispatches(
         service.engine, state=state, silent=flag is not None, after=after(cursor), limit=limit
     )
-    return DispatchPage(
+    return Page(
         items=[dispatch_view(known.dispatch, known.precedents) for known in found],
         next_cursor=next_cursor([known.dispatch.whistle_id for known in found], limit),
     )

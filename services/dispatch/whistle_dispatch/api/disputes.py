@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from whistle_dispatch import commands, domain, queries, store
 from whistle_dispatch.api.views import (
@@ -19,19 +19,9 @@ from whistle_dispatch.api.views import (
 from whistle_shared.contracts.vocabulary import Code, LongText
 from whistle_shared.db import Unit
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, StrictRoute, after, next_cursor
+from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["disputes"], route_class=StrictRoute, responses=PROBLEMS)
-
-
-class DisputePage(BaseModel):
-    items: list[DisputeView]
-    next_cursor: str | None
-
-
-class PrecedentPage(BaseModel):
-    items: list[PrecedentView]
-    next_cursor: str | None
 
 
 class DecideDispute(Decision):
@@ -65,10 +55,10 @@ async def list_disputes(
     status: Annotated[domain.DisputeState | None, Query(description="Only disputes in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> DisputePage:
+) -> Page[DisputeView]:
     caller.needs("district", "operations")
     found = await queries.disputes(service.engine, state=status, after=after(cursor), limit=limit)
-    return DisputePage(
+    return Page(
         items=[dispute_view(dispute, asked) for dispute, asked in found],
         next_cursor=next_cursor([dispute.request_id for dispute, _ in found], limit),
     )
@@ -114,10 +104,10 @@ async def list_precedents(
     category: Annotated[Code | None, Query(description="Only about this sub-category", examples=["0701"])] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> PrecedentPage:
+) -> Page[PrecedentView]:
     caller.needs("district", "operations")
     found = await queries.precedents(service.engine, category=category, after=after(cursor), limit=limit)
-    return PrecedentPage(
+    return Page(
         items=[precedent_view(ruling) for ruling in found],
         next_cursor=next_cursor([ruling.precedent_id for ruling in found], limit),
     )

@@ -1,7 +1,7 @@
 """The registry to read: departments, streets, grids, categories, policies, ladders, people, duties, regulation."""
 
 from collections.abc import Sequence
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -21,15 +21,10 @@ from whistle_shared.registry import (
     Street,
 )
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, StrictRoute
+from whistle_shared.web import PROBLEMS, Page, StrictRoute
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=PROBLEMS)
 Row = TypeVar("Row", bound=BaseModel)
-
-
-class Page(BaseModel, Generic[Row]):
-    items: list[Row]
-    next_cursor: str | None
 
 
 RowCursor = Annotated[str | None, Query(max_length=12, description="`next_cursor` of the page before")]

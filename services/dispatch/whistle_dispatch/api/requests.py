@@ -1,45 +1,27 @@
 """More time: second extensions and long suspensions on the desk."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict
 
 from whistle_dispatch import commands, domain, queries
 from whistle_dispatch.api.views import Decision, DispatchView, MoreTimeView, carry_out, dispatch_view, more_time_view
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, StrictRoute, after, next_cursor
+from whistle_shared.web import (
+    PROBLEMS,
+    Cursor,
+    Limit,
+    OptionalIdempotencyKey,
+    Page,
+    StrictRoute,
+    When,
+    after,
+    next_cursor,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["requests"], route_class=StrictRoute, responses=PROBLEMS)
-
-
-def _written(value: object) -> object:
-    """A number would be read as seconds since 1970."""
-    if isinstance(value, str):
-        return value
-    raise ValueError("must be an instant in ISO 8601 with its offset")
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies beyond the calendar") from None
-
-
-When = Annotated[
-    AwareDatetime,
-    BeforeValidator(_written),
-    AfterValidator(_in_utc),
-    Field(strict=False, examples=["2026-11-30T09:30:00Z"]),
-]
-
-
-class RequestPage(BaseModel):
-    items: list[MoreTimeView]
-    next_cursor: str | None
 
 
 class DecideRequest(Decision):
@@ -69,12 +51,12 @@ async def list_requests(
     status: Annotated[domain.RequestState | None, Query(description="Only requests in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> RequestPage:
+) -> Page[MoreTimeView]:
     caller.needs("district", "operations")
     found = await queries.requests(
         service.engine, ("extension", "suspension"), state=status, after=after(cursor), limit=limit
     )
-    return RequestPage(
+    return Page(
         items=[more_time_view(known) for known in found],
         next_cursor=next_cursor([known.asked.request_id for known in found], limit),
     )

@@ -4,20 +4,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from whistle_dispatch import commands, domain, queries, store
 from whistle_dispatch.api.views import Decision, Departments, ReturnView, carry_out, return_view
 from whistle_shared.db import Unit
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, StrictRoute, after, next_cursor
+from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["returns"], route_class=StrictRoute, responses=PROBLEMS)
-
-
-class ReturnPage(BaseModel):
-    items: list[ReturnView]
-    next_cursor: str | None
 
 
 class DecideReturn(Decision):
@@ -41,10 +36,10 @@ async def list_returns(
     status: Annotated[domain.RequestState | None, Query(description="Only returns in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> ReturnPage:
+) -> Page[ReturnView]:
     caller.needs("district", "operations")
     found = await queries.requests(service.engine, ("return",), state=status, after=after(cursor), limit=limit)
-    return ReturnPage(
+    return Page(
         items=[return_view(known) for known in found],
         next_cursor=next_cursor([known.asked.request_id for known in found], limit),
     )

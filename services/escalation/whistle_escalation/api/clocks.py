@@ -14,7 +14,7 @@ from whistle_shared.auth import Role
 from whistle_shared.contracts.vocabulary import ClockName, ClockStatus, Code, EscalationStatus
 from whistle_shared.db import Answer
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, Cursor, Limit, StrictRoute, after, next_cursor, respond
+from whistle_shared.web import PROBLEMS, Cursor, Limit, Page, StrictRoute, after, next_cursor, respond
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=PROBLEMS)
 
@@ -48,11 +48,6 @@ class ClockView(BaseModel):
     next_at: datetime | None
 
 
-class ClockPage(BaseModel):
-    items: list[ClockView]
-    next_cursor: str | None
-
-
 class EscalationView(BaseModel):
     """One rung that was climbed."""
 
@@ -80,11 +75,6 @@ class EscalationView(BaseModel):
     reason: str | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
-
-
-class EscalationPage(BaseModel):
-    items: list[EscalationView]
-    next_cursor: str | None
 
 
 class Rate(BaseModel):
@@ -135,11 +125,11 @@ async def list_clocks(
     whistle_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> ClockPage:
+) -> Page[ClockView]:
     filters = {"status": status, "name": name, "department": department, "whistle_id": whistle_id}
     rows = await queries.clocks(service.engine, caller, filters, after(cursor), limit)
     items = [ClockView.model_validate(row, from_attributes=True) for row in rows]
-    return ClockPage(items=items, next_cursor=next_cursor([row.clock_id for row in rows], limit))
+    return Page(items=items, next_cursor=next_cursor([row.clock_id for row in rows], limit))
 
 
 @router.get("/escalations", tags=["escalations"], summary="Escalations, open or ended")
@@ -152,11 +142,11 @@ async def list_escalations(
     whistle_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> EscalationPage:
+) -> Page[EscalationView]:
     filters = {"status": status, "rung": rung, "department": department, "whistle_id": whistle_id}
     rows = await queries.escalations(service.engine, caller, filters, after(cursor), limit)
     items = [EscalationView.model_validate(row, from_attributes=True) for row in rows]
-    return EscalationPage(items=items, next_cursor=next_cursor([row.escalation_id for row in rows], limit))
+    return Page(items=items, next_cursor=next_cursor([row.escalation_id for row in rows], limit))
 
 
 @router.post(

@@ -20,6 +20,7 @@ from whistle_shared.web import (
     Cursor,
     Limit,
     OptionalIdempotencyKey,
+    Page,
     Strict,
     StrictRoute,
     after,
@@ -79,11 +80,6 @@ class LetterView(BaseModel):
     reply: str | None = None
 
 
-class LetterPage(BaseModel):
-    items: list[LetterView]
-    next_cursor: str | None
-
-
 def _keyed(caller: Caller, key: str | None, *asked: str) -> Idempotency | None:
     return Idempotency.of(str(caller.token_id), key, *asked) if key else None
 
@@ -137,11 +133,11 @@ async def list_letters(
     form: RungForm | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> LetterPage:
+) -> Page[LetterView]:
     filters = {"department": department, "whistle_id": whistle_id, "task_id": task_id, "form": form}
     rows = await queries.letters(service.engine, caller, filters, after(cursor), limit)
     items = [LetterView.model_validate(row, from_attributes=True) for row in rows]
-    return LetterPage(items=items, next_cursor=next_cursor([row.letter_id for row in rows], limit))
+    return Page(items=items, next_cursor=next_cursor([row.letter_id for row in rows], limit))
 
 
 @router.post(

@@ -23,6 +23,7 @@ from whistle_shared.web import (
     Cursor,
     Limit,
     OptionalIdempotencyKey,
+    Page,
     Strict,
     StrictRoute,
     after,
@@ -139,11 +140,6 @@ class BoardView(BaseModel):
     registry_version: int
     position: int
     rows: list[BoardRow]
-
-
-class BoardPage(BaseModel):
-    items: list[BoardView]
-    next_cursor: str | None
 
 
 class PublishBoard(Strict):
@@ -274,14 +270,14 @@ async def list_boards(
     period: PeriodName = None,
     cursor: Cursor = None,
     limit: Limit = 20,
-) -> BoardPage:
+) -> Page[BoardView]:
     """A department and a street see their own row."""
     if period is not None:
         _named(period, 1)
     async with service.engine.connect() as connection:
         found = await ledger.boards(connection, period, by, after(cursor), limit)
     items = [BoardView.model_validate({**row, "by": row["units"], "rows": _rows(caller, row)}) for row in found]
-    return BoardPage(items=items, next_cursor=next_cursor([row["board_id"] for row in found], limit))
+    return Page(items=items, next_cursor=next_cursor([row["board_id"] for row in found], limit))
 
 
 def _rows(caller: Caller, board: ledger.Row) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
 """What intake shows of the street's decisions, and how one is carried out."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from whistle_intake import commands, domain
 from whistle_intake.api.commanding import Act, keyed
@@ -16,25 +16,6 @@ from whistle_shared.contracts.vocabulary import Satisfaction
 from whistle_shared.db import Answer
 from whistle_shared.runtime import Service
 from whistle_shared.web import respond
-
-_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def _text(value: object) -> object:
-    """A number is no instant here, also in quotes, though pydantic would take one."""
-    if not isinstance(value, str) or value[4:5] != "-":
-        raise ValueError("must be an RFC 3339 time with an offset")
-    return value
-
-
-def _imaginable(value: datetime) -> datetime:
-    if not _EARLIEST <= value <= _LATEST:
-        raise ValueError("must be between the years 2000 and 2200")
-    return value.astimezone(UTC)
-
-
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text), AfterValidator(_imaginable)]
-"""An instant in a request."""
 
 
 class TaskDecided(BaseModel):
@@ -133,11 +114,6 @@ class RequestItem(RequestView):
     whistle_id: UUID
     number_of_whistle: str
     street: str
-
-
-class RequestPage(BaseModel):
-    items: list[RequestItem]
-    next_cursor: str | None
 
 
 def request_view(request: domain.Request) -> RequestView:

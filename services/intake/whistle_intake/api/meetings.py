@@ -9,14 +9,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from whistle_intake import commands, queries
-from whistle_intake.api.decided import MeetingView, Moment, carry_out, meeting_view, office_of
+from whistle_intake.api.decided import MeetingView, carry_out, meeting_view, office_of
 from whistle_intake.api.registry import registry_of
 from whistle_shared.contracts.intake import ActionItem
 from whistle_shared.contracts.vocabulary import Code, LongText, ShortText, Title
 from whistle_shared.db import Answer, Unit
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, Strict, StrictRoute
+from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, Strict, StrictRoute, When
 
 router = APIRouter(prefix="/api/v1", tags=["meetings"], route_class=StrictRoute, responses=PROBLEMS)
 
@@ -38,7 +38,7 @@ class ConveneMeeting(Strict):
     )
 
     departments: Annotated[list[Code], Field(min_length=1, max_length=41)]
-    starts_at: Moment
+    starts_at: When
     place: ShortText
     agenda: Annotated[LongText, Field(max_length=2000)]
 

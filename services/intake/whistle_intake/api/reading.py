@@ -20,7 +20,7 @@ from whistle_intake.api.decided import (
 )
 from whistle_intake.api.views import TaskView, WhistleView, of_row, task_view, view_of
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, Cursor, Limit, StrictRoute, after, next_cursor
+from whistle_shared.web import PROBLEMS, Cursor, Limit, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["whistles"], route_class=StrictRoute, responses=PROBLEMS)
 
@@ -46,11 +46,6 @@ class WhistleDetail(WhistleView):
     timeline: list[TimelineEntry]
 
 
-class WhistlePage(BaseModel):
-    items: list[WhistleView]
-    next_cursor: str | None
-
-
 @router.get("/whistles", summary="The caller's whistles, newest first")
 async def list_whistles(
     caller: CurrentCaller,
@@ -58,12 +53,10 @@ async def list_whistles(
     state: Annotated[domain.State | None, Query(description="Only whistles in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> WhistlePage:
+) -> Page[WhistleView]:
     """A street's people see the street's, a department those it called for itself."""
     rows = await queries.whistles(service.engine, caller, state=state, after=after(cursor), limit=limit)
-    return WhistlePage(
-        items=[view_of(row) for row in rows], next_cursor=next_cursor([row.whistle_id for row in rows], limit)
-    )
+    return Page(items=[view_of(row) for row in rows], next_cursor=next_cursor([row.whistle_id for row in rows], limit))
 
 
 @router.get("/whistles/{whistle_id}", summary="One whistle with its timeline")

@@ -9,9 +9,7 @@ from pydantic import ConfigDict, Field
 
 from whistle_intake import commands, queries
 from whistle_intake.api.decided import (
-    Moment,
     RequestItem,
-    RequestPage,
     RequestView,
     carry_out,
     office_of,
@@ -27,8 +25,10 @@ from whistle_shared.web import (
     Cursor,
     Limit,
     OptionalIdempotencyKey,
+    Page,
     Strict,
     StrictRoute,
+    When,
     after,
     next_cursor,
 )
@@ -43,8 +43,8 @@ class DecideRequest(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"granted": True, "reason": "等待配件，情况属实"}]})
 
     granted: bool
-    due_at: Moment | None = None
-    until: Moment | None = None
+    due_at: When | None = None
+    until: When | None = None
     reason: Annotated[LongText, Field(max_length=2000)]
     review: bool = False
 
@@ -58,10 +58,10 @@ async def list_requests(
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> RequestPage:
+) -> Page[RequestItem]:
     caller.needs("street", "street_leader", "district", "operations")
     found = await queries.requests(service.engine, caller, status=status, after=after(cursor), limit=limit)
-    return RequestPage(
+    return Page(
         items=[
             RequestItem(
                 **request_view(request).model_dump(),
