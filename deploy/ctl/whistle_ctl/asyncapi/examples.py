@@ -89,6 +89,7 @@ _VALUES: dict[str, Any] = {
     "whistle_id": _WHISTLE,
     "windows": [[510, 720], [810, 1050]],
     "agenda": "研判塌陷原因，明确开挖、抢修与道路恢复的分工",
+    "arrival": True,
     "assist": ["PSGS"],
     "attempt": 1,
     "attended": ["CGJ", "GSGS"],
