@@ -1,5 +1,6 @@
 """The formulas against tables worked out by hand; docs/measures.md shows the same examples. Sources: DOMAIN.md C.8."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -254,3 +255,11 @@ def ranked(indices: dict[str, int]) -> list[Standing]:
     mean = Fraction(sum(indices.values()), len(indices))
     about: dict[str, Any] = {"n": 9, "n_excluded": 0, "mean": mean, "points": Fraction(0)}
     return [Standing(unit=u, raw=Fraction(i), index=Fraction(i), **about) for u, i in indices.items()]
+
+
+def test_nobody_is_praised_for_nothing() -> None:
+    """What is not known of a department is the district's, which earns no red place."""
+    first, *others = ranked({"GJGS": 95, "CGJ": 90, "GA": 60, "XF": 50, "ZJ": 40})
+    assert [place.colour for place in places([first, *others], [])] == ["red", None, None, None, "black"]
+    hollow = replace(first, proven=False)
+    assert [place.colour for place in places([hollow, *others], [])] == [None, None, None, None, "black"]

@@ -72,8 +72,9 @@ def _run(options: Options, district: Pack, plans: list[Planned], console: Consol
         for table in show.tables(seen, ledger, district, summary):
             console.print(table)
         show.faults(console, faults)
-        _dashboard(set_up, console)
+        console.print(f"小结 summary: {PROFILE / 'summary.json'}", soft_wrap=True)
         if options.keep:
+            _dashboard(set_up, console)
             exits.pop_all()
             console.print(f"保持运行 left running; stop it with: {_how_to_stop()}", soft_wrap=True)
     return 1 if faults else 0

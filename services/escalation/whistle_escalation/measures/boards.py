@@ -44,8 +44,8 @@ class Place:
 def places(now: Sequence[Standing], earlier: Sequence[Standing]) -> list[Place]:
     """The best first; equals share a rank and stand in the order of their codes.
 
-    Red (红榜): the first fifth, as far as it is above the district's mean; black (黑榜): the last fifth, as far as it
-    is below. A fifth is rounded up.
+    Red (红榜): the first fifth, as far as it is above the district's mean and has something of its own to show; black
+    (黑榜): the last fifth, as far as it is below. A fifth is rounded up.
     """
     ranks, before = _ranks(now), _ranks(earlier)
     fifth = -(-len(now) // 5)
@@ -62,7 +62,7 @@ def _ranks(standing: Sequence[Standing]) -> dict[str, int]:
 def _colour(standing: Standing, ranks: Mapping[str, int], fifth: int) -> Colour | None:
     rank = ranks[standing.unit]
     from_below = sum(other > rank for other in ranks.values()) + 1
-    if rank <= fifth and standing.index > standing.mean:
+    if rank <= fifth and standing.index > standing.mean and standing.proven:
         return "red"
     return "black" if from_below <= fifth and standing.index < standing.mean else None
 

@@ -92,7 +92,8 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One unit's index: `raw` before and `index` after shrinking towards `mean`; `points`: what was taken off."""
+    """One unit's index: `raw` before and `index` after shrinking towards `mean`; `points`: what was taken off;
+    `proven`: whether any part of it is the unit's own and not only the district's."""
 
     unit: str
     n: int
@@ -101,6 +102,7 @@ class Standing:
     mean: Fraction
     index: Fraction
     points: Fraction
+    proven: bool = True
 
 
 def exact(setting: float) -> Fraction:
@@ -247,24 +249,33 @@ def standings(by: By, counts: Mapping[str, Counts], registry: Registry) -> list[
     }
     n = {unit: counts[unit][counted] for unit in raw}
     whole = sum(n.values())
-    mean = sum((n[unit] * raw[unit][0] for unit in raw), Fraction(0)) / whole if whole else Fraction(0)
+    mean = sum((n[unit] * raw[unit].index for unit in raw), Fraction(0)) / whole if whole else Fraction(0)
     k = registry.regulation.assessing.shrink
     return [
         Standing(
             unit=unit,
             n=n[unit],
             n_excluded=counts[unit].get("excluded", 0),
-            raw=index,
+            raw=own.index,
             mean=mean,
-            index=(n[unit] * index + k * mean) / (n[unit] + k),
-            points=points,
+            index=(n[unit] * own.index + k * mean) / (n[unit] + k),
+            points=own.points,
+            proven=own.proven,
         )
-        for unit, (index, points) in raw.items()
+        for unit, own in raw.items()
     ]
 
 
-def _raw(by: By, unit: str, own: Counts, district: Counts, registry: Registry) -> tuple[Fraction, Fraction]:
-    """The index before shrinking and the points taken off, which may take it below 0."""
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """The index before shrinking, and the points taken off, which may take it below 0."""
+
+    index: Fraction
+    points: Fraction
+    proven: bool
+
+
+def _raw(by: By, unit: str, own: Counts, district: Counts, registry: Registry) -> _Raw:
     regulation = registry.regulation
     if by == "department":
         points = points_off(own, regulation)
@@ -274,4 +285,4 @@ def _raw(by: By, unit: str, own: Counts, district: Counts, registry: Registry) -
         grids = grids_by_street(registry)
         parts = _street_parts(own, grids.get(unit, 0), regulation)
         common = _street_parts(district, sum(grids.values()), regulation)
-    return _weighed(parts, common) - points, points
+    return _Raw(_weighed(parts, common) - points, points, any(part is not None for _, part in parts))
