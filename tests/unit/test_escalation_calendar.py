@@ -92,12 +92,12 @@ def test_a_rung_climbed_before_the_new_due_time_is_withdrawn_and_can_be_climbed_
     desk.hears(paperwork.event(OVER_NEW_YEAR, NEW_YEAR))
     early = desk.clock("resolve", "CGJ")
     desk.watches(early.due_at)
-    assert [e.rung for e in desk.matter.open_on(early.clock_id)] == [1]
+    assert [e.rung for e in desk.matter.standing_on(early.clock_id, "resolved")] == [1]
     desk.replica._years.append(year_2027("2027-01-01", "2027-01-04", "2027-01-05"))
     words = recomputed(desk, early.due_at + MINUTE)
     assert (len(words), len(of(EscalationWithdrawn, words)), len(of(DeadlineRecomputed, words))) == (2, 1, 1)
     assert desk.matter.clocks[early.clock_id].status == "voided"
-    assert desk.matter.open_on(early.clock_id) == []
+    assert desk.matter.standing_on(early.clock_id, "resolved") == []
     new = desk.clock("resolve", "CGJ")
     assert (new.clock_id, new.due_at > early.due_at) == (domain.again_id(early.clock_id), True)
     (moved,) = of(DeadlineRecomputed, words)
@@ -106,7 +106,7 @@ def test_a_rung_climbed_before_the_new_due_time_is_withdrawn_and_can_be_climbed_
     assert [(w.clock_id, w.fired_at) for w in of(ClockBreached, later) if w.clock == "resolve"] == [
         (new.clock_id, new.due_at)
     ]
-    assert [e.rung for e in desk.matter.open_on(new.clock_id)] == [1]
+    assert [e.rung for e in desk.matter.standing_on(new.clock_id, "resolved")] == [1]
 
 
 def test_a_clock_that_was_met_is_not_reckoned_again() -> None:

@@ -239,7 +239,7 @@ def test_a_late_acknowledgement_resolves_and_a_timely_one_delivered_late_withdra
     ]
     assert [type(word) for word in words] == [ClocksChanged, kind, kind]
     assert desk.clock("ack", "CGJ").status == status
-    assert desk.matter.open_on(desk.clock("ack", "CGJ").clock_id) == []
+    assert desk.matter.standing_on(desk.clock("ack", "CGJ").clock_id, "resolved") == []
     after = desk.watches(minutes(60 * 24 * 20))
     assert ("CGJ", "ack") not in {(code, clock) for code, clock, _ in rungs(after)}
 
@@ -261,7 +261,7 @@ def test_whatever_happens_no_rung_of_a_clock_is_raised_twice() -> None:
 def test_an_acknowledged_rung_does_not_stop_the_next_and_its_first_stamp_counts() -> None:
     desk = armed()
     desk.watches(minutes(6))
-    (first,) = desk.matter.open_on(desk.clock("ack", "CGJ").clock_id)
+    (first,) = desk.matter.standing_on(desk.clock("ack", "CGJ").clock_id, "resolved")
     heard = []
     for at, by in ((minutes(7), "李副局长"), (minutes(8), "another")):
         unit = desk.unit(at)

@@ -238,4 +238,4 @@ def test_open_escalations_are_those_of_the_clock_in_the_order_of_rungs() -> None
         rung(1, CLOCK.clock_id),
     ]
     matter = domain.Matter(WHISTLE, escalations={e.escalation_id: e for e in all_of_them})
-    assert [e.rung for e in matter.open_on(CLOCK.clock_id)] == [1, 3]
+    assert [e.rung for e in matter.standing_on(CLOCK.clock_id, "resolved")] == [1, 3]

@@ -119,7 +119,7 @@ def test_an_end_that_crosses_what_others_say_leaves_nothing_running(data: st.Dat
     assert counting(shuffled) == counting(in_order)
     for clock in (*shuffled.matter.clocks.values(), *watched.matter.clocks.values()):
         assert clock.task_id != case.task.task_id or not clock.live
-        assert clock.live or not watched.matter.open_on(clock.clock_id)
+        assert clock.live or not watched.matter.standing_on(clock.clock_id, "resolved")
 
 
 @settings(max_examples=120, deadline=None, database=None)
@@ -147,7 +147,9 @@ def test_while_the_timer_looks_on_the_clocks_that_count_end_the_same(data: st.Da
         unwatched.hears(event, event.time)
     assert counting(watched) == counting(unwatched)
     ended = [clock for clock in watched.matter.clocks.values() if not clock.live]
-    assert not [clock for clock in ended if clock.next_at is not None or watched.matter.open_on(clock.clock_id)]
+    assert not [
+        clock for clock in ended if clock.next_at is not None or watched.matter.standing_on(clock.clock_id, "resolved")
+    ]
 
 
 def counting(desk: Desk) -> set[tuple[Any, ...]]:

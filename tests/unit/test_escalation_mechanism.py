@@ -148,7 +148,7 @@ def test_a_breach_while_the_request_was_pending_is_withdrawn_by_the_grant() -> N
     desk = after(KEY)
     old = desk.clock("resolve", "CGJ")
     desk.watches(old.due_at)
-    assert [e.rung for e in desk.matter.open_on(old.clock_id)] == [1]
+    assert [e.rung for e in desk.matter.standing_on(old.clock_id, "resolved")] == [1]
     new = old.due_at + timedelta(days=2)
     words = desk.hears(KEY.extended(old.due_at + MINUTE, new))
     assert [word.reason for word in of(EscalationWithdrawn, words)] == ["the due time moved"]
@@ -157,7 +157,7 @@ def test_a_breach_while_the_request_was_pending_is_withdrawn_by_the_grant() -> N
     again = desk.clock("resolve", "CGJ")
     assert (again.clock_id, again.due_at) == (domain.again_id(old.clock_id), new)
     desk.watches(new)
-    assert [e.rung for e in desk.matter.open_on(again.clock_id)] == [1]
+    assert [e.rung for e in desk.matter.standing_on(again.clock_id, "resolved")] == [1]
 
 
 def test_who_sits_in_a_meeting_has_not_arrived_where_the_place_is_asked_for() -> None:

@@ -62,10 +62,10 @@ def test_what_was_raised_about_a_clock_that_should_never_have_begun_is_withdrawn
     desk = after(KEY, KEY.acknowledged(minutes(61)))
     desk.looks(minutes(90 * DAY))
     plan = desk.clock("plan", "CGJ")
-    assert desk.matter.open_on(plan.clock_id)
+    assert desk.matter.standing_on(plan.clock_id, "resolved")
     words = desk.hears(KEY.replaced(minutes(60)), minutes(90 * DAY))
     assert plan.clock_id in {word.clock_id for word in of(EscalationWithdrawn, words)}
-    assert not desk.matter.open_on(plan.clock_id)
+    assert not desk.matter.standing_on(plan.clock_id, "resolved")
 
 
 # -- R10 -----------------------------------------------------------------------------------------------------------

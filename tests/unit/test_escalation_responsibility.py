@@ -121,7 +121,7 @@ def test_a_refused_return_resets_nothing() -> None:
 def test_an_upheld_return_voids_the_old_clocks_and_starts_the_successors() -> None:
     desk = after(PIT)
     desk.watches(minutes(6))
-    assert desk.matter.open_on(desk.clock("ack", "CGJ").clock_id)
+    assert desk.matter.standing_on(desk.clock("ack", "CGJ").clock_id, "resolved")
     words = desk.hears(decision(minutes(30), upheld=True))
     assert isinstance(words[0], ClocksArmed)
     old = {c.name: (c.status, c.stopped_at) for c in desk.matter.clocks.values() if c.department == "CGJ"}

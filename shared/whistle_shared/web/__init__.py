@@ -5,7 +5,7 @@ INVARIANT: bad input is answered with a 4xx that names the field; it never becom
 
 from whistle_shared.web.app import make_app
 from whistle_shared.web.body import StrictRoute
-from whistle_shared.web.command import IdempotencyKey, OptionalIdempotencyKey, respond
+from whistle_shared.web.command import IdempotencyKey, OptionalIdempotencyKey, keyed, respond
 from whistle_shared.web.models import PROBLEMS, Cursor, Limit, Page, Strict, When, after, next_cursor
 from whistle_shared.web.pages import (
     LANGUAGES,
@@ -45,6 +45,7 @@ __all__ = [
     "elsewhere",
     "find_session",
     "form_of",
+    "keyed",
     "look_of",
     "make_app",
     "next_cursor",

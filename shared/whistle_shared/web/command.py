@@ -4,13 +4,19 @@ from typing import Annotated
 
 from fastapi import Header, Response
 
-from whistle_shared.db import Answer
+from whistle_shared.auth import Caller
+from whistle_shared.db import Answer, Idempotency
 
 _KEY = {"min_length": 1, "max_length": 200, "pattern": r"^[\x21-\x7e]+$"}
 _ABOUT = "Any text of your own, up to 200 visible ASCII characters; a repeat with the same key gives the same answer"
 
 IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", description=_ABOUT, **_KEY)]
 OptionalIdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", description=_ABOUT, **_KEY)]
+
+
+def keyed(caller: Caller, key: str | None, *asked: str) -> Idempotency | None:
+    """The request as one that may come again, if it carries a key. `asked`: what tells it from another request."""
+    return Idempotency.of(str(caller.token_id), key, *asked) if key else None
 
 
 def respond(answer: Answer, location: str | None = None) -> Response:

@@ -11,9 +11,9 @@ from fastapi import Depends, Request, Response
 from whistle_department import commands, domain, queries, store
 from whistle_department.api.views import task_view
 from whistle_shared.auth import Caller
-from whistle_shared.db import Answer, Idempotency, Unit
+from whistle_shared.db import Answer, Unit
 from whistle_shared.runtime import CurrentCaller, Here, Service
-from whistle_shared.web import OptionalIdempotencyKey, respond
+from whistle_shared.web import OptionalIdempotencyKey, keyed, respond
 
 Act = Callable[[Unit, commands.Actor], domain.Task]
 
@@ -45,7 +45,7 @@ class Desk:
 
     async def does(self, asked: str, whistle_id: UUID, act: Callable[[Unit], Answer], wants: Any = None) -> Response:
         """One command on a whistle, once per key."""
-        idempotency = Idempotency.of(str(self.caller.token_id), self.key, asked) if self.key else None
+        idempotency = keyed(self.caller, self.key, asked)
         answer = await self.service.command(act, self.request, whistle=whistle_id, idempotency=idempotency, wants=wants)
         return respond(answer)
 

@@ -12,9 +12,9 @@ from whistle_dispatch import domain
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import Code, LongText, Score, TaskRole
-from whistle_shared.db import Answer, Idempotency, Unit
+from whistle_shared.db import Answer, Unit
 from whistle_shared.runtime import Service
-from whistle_shared.web import Strict, respond
+from whistle_shared.web import Strict, keyed, respond
 
 Reason = Annotated[LongText, StringConstraints(max_length=2000), Field(examples=["职责清单第 12 项属排水公司"])]
 Departments = Annotated[list[Code], Field(max_length=20, examples=[["PSGS", "CGJ"]])]
@@ -234,7 +234,7 @@ async def carry_out(
     answer = await service.command(
         lambda unit: Answer(200, act(unit).model_dump_json()),
         request,
-        idempotency=Idempotency.of(str(caller.token_id), key, asked) if key else None,
+        idempotency=keyed(caller, key, asked),
         **about,
     )
     return respond(answer)

@@ -10,10 +10,9 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from whistle_escalation import commands, domain, queries
 from whistle_escalation.api.clocks import EscalationView
-from whistle_shared.auth import Caller
 from whistle_shared.contracts.escalation import EscalationRaised, LetterIssued
 from whistle_shared.contracts.vocabulary import Code, LongText, RungForm, ShortText
-from whistle_shared.db import Answer, Idempotency, Unit
+from whistle_shared.db import Answer, Unit
 from whistle_shared.runtime import CurrentCaller, Here
 from whistle_shared.web import (
     PROBLEMS,
@@ -24,6 +23,7 @@ from whistle_shared.web import (
     Strict,
     StrictRoute,
     after,
+    keyed,
     next_cursor,
     respond,
 )
@@ -80,10 +80,6 @@ class LetterView(BaseModel):
     reply: str | None = None
 
 
-def _keyed(caller: Caller, key: str | None, *asked: str) -> Idempotency | None:
-    return Idempotency.of(str(caller.token_id), key, *asked) if key else None
-
-
 @router.post("/reminders", status_code=201, response_model=ReminderView, tags=["letters"], summary="Urge a department")
 async def remind(
     body: Reminding, caller: CurrentCaller, service: Here, request: Request, key: OptionalIdempotencyKey = None
@@ -96,7 +92,7 @@ async def remind(
         word = commands.remind(unit, row.whistle_id, body.task_id, body.note, caller.name)
         return Answer(201, ReminderView(**word.model_dump(), at=unit.now).model_dump_json())
 
-    asked = _keyed(caller, key, "reminder", body.model_dump_json())
+    asked = keyed(caller, key, "reminder", body.model_dump_json())
     return respond(await service.command(act, request, whistle=row.whistle_id, idempotency=asked))
 
 
@@ -115,7 +111,7 @@ async def write(
     def act(unit: Unit) -> Answer:
         return Answer(201, _letter(commands.issue_letter(unit, owed, series), unit).model_dump_json())
 
-    asked = _keyed(caller, key, "letter", body.model_dump_json())
+    asked = keyed(caller, key, "letter", body.model_dump_json())
     return respond(await service.command(act, request, whistle=row.whistle_id, wants=series, idempotency=asked))
 
 
@@ -162,7 +158,7 @@ async def jump(
     form = commands.ladder_step(known, clock_id, body.rung).form
     series = domain.Series.at(service.time.now(), form) if domain.is_letter(form) else None
     act = partial(_jump, clock=row, body=body, by=caller.name, series=series)
-    asked = _keyed(caller, key, "rung", str(clock_id), body.model_dump_json())
+    asked = keyed(caller, key, "rung", str(clock_id), body.model_dump_json())
     answer = await service.command(act, request, whistle=row.whistle_id, wants=series, idempotency=asked)
     return respond(answer)
 

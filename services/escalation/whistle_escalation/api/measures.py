@@ -14,7 +14,7 @@ from whistle_escalation import ledger, measures
 from whistle_escalation.commands.boards import publish_board
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code
-from whistle_shared.db import Answer, Idempotency, Unit
+from whistle_shared.db import Answer, Unit
 from whistle_shared.errors import Invalid, NotFound, Unavailable
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import CurrentCaller, Here, Service
@@ -27,6 +27,7 @@ from whistle_shared.web import (
     Strict,
     StrictRoute,
     after,
+    keyed,
     next_cursor,
     respond,
 )
@@ -252,7 +253,7 @@ async def publish(
         partial(_publish, wanted=wanted, registry=registry, by=caller.name),
         request,
         wants=wanted,
-        idempotency=Idempotency.of(str(caller.token_id), key, asked) if key else None,
+        idempotency=keyed(caller, key, asked),
     )
     return respond(answer)
 

@@ -135,13 +135,9 @@ class Matter:
     clocks: Mapping[UUID, Clock] = field(default_factory=dict)
     escalations: Mapping[UUID, Escalation] = field(default_factory=dict)
 
-    def open_on(self, clock: UUID) -> list[Escalation]:
-        """The open escalations of one clock, in the order of their rungs."""
-        standing = (e for e in self.escalations.values() if e.clock_id == clock and e.status == "open")
-        return sorted(standing, key=lambda e: e.rung)
-
     def standing_on(self, clock: UUID, end: EscalationStatus) -> list[Escalation]:
-        """Those that `end` concerns: the open ones, and of those that were resolved if they are to be withdrawn."""
+        """Those that `end` concerns: the open ones, and of those that were resolved if they are to be withdrawn; in
+        the order of their rungs."""
         concerned = {"open"} if end == "resolved" else {"open", "resolved"}
         standing = (e for e in self.escalations.values() if e.clock_id == clock and e.status in concerned)
         return sorted(standing, key=lambda e: e.rung)

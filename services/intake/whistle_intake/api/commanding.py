@@ -10,7 +10,6 @@ from fastapi import Request, Response
 
 from whistle_intake import commands, store
 from whistle_intake.api.views import likeness_view
-from whistle_shared.auth import Caller
 from whistle_shared.db import Answer, Idempotency, Unit
 from whistle_shared.runtime import Service
 from whistle_shared.web import problem, respond
@@ -21,11 +20,6 @@ Act = Callable[[Unit], Answer]
 def new_id() -> UUID:
     """A new whistle's id: newer ones sort later."""
     return uuid_utils.compat.uuid7()
-
-
-def keyed(caller: Caller, key: str | None, *asked: str) -> Idempotency | None:
-    """The request as one that may come again, if it carries a key."""
-    return Idempotency.of(str(caller.token_id), key, *asked) if key else None
 
 
 async def carried_out(

@@ -8,14 +8,14 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from whistle_intake import commands, domain
-from whistle_intake.api.commanding import Act, keyed
+from whistle_intake.api.commanding import Act
 from whistle_intake.api.views import TaskView, task_view
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.intake import ActionItem
 from whistle_shared.contracts.vocabulary import Satisfaction
 from whistle_shared.db import Answer
 from whistle_shared.runtime import Service
-from whistle_shared.web import respond
+from whistle_shared.web import keyed, respond
 
 
 class TaskDecided(BaseModel):

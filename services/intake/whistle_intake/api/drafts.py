@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from whistle_intake import commands, domain, queries, store
-from whistle_intake.api.commanding import carried_out, keyed, new_id
+from whistle_intake.api.commanding import carried_out, new_id
 from whistle_intake.api.forms import DraftForm, DuplicateCheck, Joining, Submission
 from whistle_intake.api.registry import registry_of
 from whistle_intake.api.views import HandedUpView, LikenessView, WhistleView, answer, answer_handed_up, likeness_view
@@ -14,7 +14,7 @@ from whistle_shared.auth import Caller
 from whistle_shared.db import Answer, Unit
 from whistle_shared.errors import Invalid
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, StrictRoute
+from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, StrictRoute, keyed
 
 router = APIRouter(prefix="/api/v1", tags=["drafts"], route_class=StrictRoute, responses=PROBLEMS)
 

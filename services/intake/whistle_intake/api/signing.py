@@ -6,13 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from whistle_intake import commands, store
-from whistle_intake.api.commanding import carried_out, keyed
+from whistle_intake.api.commanding import carried_out
 from whistle_intake.api.forms import Rejection
 from whistle_intake.api.views import WhistleView, answer
 from whistle_shared.auth import Caller
 from whistle_shared.db import Answer, Unit
 from whistle_shared.runtime import CurrentCaller, Here
-from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, StrictRoute
+from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, StrictRoute, keyed
 
 router = APIRouter(prefix="/api/v1", tags=["signatures"], route_class=StrictRoute, responses=PROBLEMS)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from whistle_intake import commands, domain, store
-from whistle_intake.api.commanding import carried_out, keyed, new_id
+from whistle_intake.api.commanding import carried_out, new_id
 from whistle_intake.api.forms import RaiseWhistle, Reopening, Withdrawal
 from whistle_intake.api.registry import registry_of
 from whistle_intake.api.views import (
@@ -24,6 +24,7 @@ from whistle_shared.web import (
     IdempotencyKey,
     OptionalIdempotencyKey,
     StrictRoute,
+    keyed,
 )
 
 router = APIRouter(prefix="/api/v1", tags=["whistles"], route_class=StrictRoute, responses=PROBLEMS)
