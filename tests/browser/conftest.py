@@ -87,7 +87,7 @@ class Visitor:
         self,
         path: str = "/",
         *,
-        role: str = "district",
+        role: str = "arbitrator",
         scope: str = "*",
         width: int = 1440,
         height: int = 900,

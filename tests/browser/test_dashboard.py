@@ -30,7 +30,7 @@ async def test_a_wrong_token_is_told_on_the_form_and_a_right_one_opens_the_dashb
         await page.press("#token", "Enter")
         await expect(page.get_by_role("alert")).to_contain_text("令牌不对")
         await expect(page.locator("#token")).to_be_focused()
-        await page.fill("#token", await city.token("escalation", "district", "*"))
+        await page.fill("#token", await city.token("escalation", "arbitrator", "*"))
         await page.press("#token", "Enter")
         await expect(page).to_have_title("运行看板 · 全区 · 吹哨报到")
         await expect(page.locator("#light")).to_have_attribute("data-state", "live")
@@ -42,7 +42,7 @@ async def test_the_session_cookie_is_out_of_reach_and_signing_out_ends_it(visito
         session = cookies["whistle_session_escalation"]
         assert session["httpOnly"]
         assert session["sameSite"] == "Strict"
-        assert session["value"] != await city.token("escalation", "district", "*")
+        assert session["value"] != await city.token("escalation", "arbitrator", "*")
         assert "whistle_session" not in await page.evaluate("() => document.cookie")
         await page.get_by_role("button", name="退出").click()
         await expect(page.locator("#token")).to_be_visible()
@@ -152,7 +152,7 @@ async def test_the_wall_shows_whole_rows_and_never_scrolls(visitor: Visitor, cit
 async def test_a_department_sees_its_own(visitor: Visitor, city: City) -> None:
     await city.street("S01").blows(category="0701")
     await city.passes(minutes=16)
-    async with visitor.signed_in(role="department", scope="PSGS") as page:
+    async with visitor.signed_in(role="department_head", scope="PSGS") as page:
         await expect(page.locator("h1")).to_contain_text("排水公司")
         await expect(page.locator(".rung.l1 .band .value")).to_have_text("1")
         await expect(page.locator("#departments li")).to_have_count(1)

@@ -24,7 +24,7 @@ async def raise_raw(city: City, content: bytes | AsyncIterator[bytes], **headers
         name.replace("_", "-"): value for name, value in headers.items()
     }
     return await city.call(
-        "intake", "POST", "/api/v1/whistles", role="street", scope="S01", content=content, headers=about
+        "intake", "POST", "/api/v1/whistles", role="street_initiator", scope="S01", content=content, headers=about
     )
 
 
@@ -233,7 +233,7 @@ async def test_the_same_key_at_once_is_one_whistle_and_for_another_body_is_refus
 async def test_a_key_that_is_none_is_refused(door: City, key: bytes | None) -> None:
     """Row 26."""
     headers = [(b"content-type", b"application/json"), *([(b"idempotency-key", key)] if key is not None else [])]
-    token = await door.token("intake", "street", "S01")
+    token = await door.token("intake", "street_initiator", "S01")
     answer = await door.client("intake").post(
         "/api/v1/whistles", content=body(door), headers=[*headers, (b"authorization", f"Bearer {token}".encode())]
     )

@@ -191,9 +191,9 @@ async def test_outbox_replay_only_counts_without_yes(intake_database: AsyncEngin
 
 async def test_a_token_works_until_it_is_revoked_or_expires(intake_database: AsyncEngine) -> None:
     engine = intake_database
-    token = await tokens.create(engine, "street", "S01", "采薇街道")
+    token = await tokens.create(engine, "street_initiator", "S01", "采薇街道")
     caller = await Tokens(engine).caller(token)
-    assert (caller.role, caller.scope, caller.name) == ("street", "S01", "采薇街道")
+    assert (caller.role, caller.scope, caller.name) == ("street_initiator", "S01", "采薇街道")
     await tokens.revoke(engine, caller.token_id)
     with pytest.raises(Unauthenticated):
         await Tokens(engine).caller(token)
@@ -201,12 +201,12 @@ async def test_a_token_works_until_it_is_revoked_or_expires(intake_database: Asy
         await tokens.revoke(engine, caller.token_id)
     with pytest.raises(Refused, match="there is no token with the id"):
         await tokens.revoke(engine, UUID(int=1))
-    over = await tokens.create(engine, "district", "*", "gone", wall_now() - timedelta(seconds=1))
+    over = await tokens.create(engine, "arbitrator", "*", "gone", wall_now() - timedelta(seconds=1))
     with pytest.raises(Unauthenticated):
         await Tokens(engine).caller(over)
 
 
-@pytest.mark.parametrize(("role", "scope"), [("mayor", "*"), ("street", "*"), ("department", "*")])
+@pytest.mark.parametrize(("role", "scope"), [("mayor", "*"), ("street_initiator", "*"), ("department_head", "*")])
 async def test_a_role_or_scope_that_cannot_be_is_refused(intake_database: AsyncEngine, role: str, scope: str) -> None:
     before = len(await list_tokens(intake_database))
     with pytest.raises(Refused, match=role):

@@ -123,7 +123,7 @@ async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, e
         async with service.engine.begin() as connection:
             await connection.execute(text(f"update web_session set expires_at = expires_at - interval '{hours} h'"))
 
-    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
         await passes(11)
         assert await left() < timedelta(hours=2)
         assert (await client.get("/")).status_code == 200
@@ -131,7 +131,7 @@ async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, e
         await passes(12)
         assert (await client.get("/")).status_code == 303
         assert (
-            await client.post("/sign-in", data={"token": await city.token("escalation", "district", "*")})
+            await client.post("/sign-in", data={"token": await city.token("escalation", "arbitrator", "*")})
         ).status_code == 303
         async with service.engine.connect() as connection:
             kept = await connection.execute(text("select count(*) from web_session"))
@@ -139,7 +139,7 @@ async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, e
 
 
 async def test_the_database_does_not_know_the_cookie(city: City, entrance: Entrance) -> None:
-    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
         secret = client.cookies[COOKIE]
         async with city.services["escalation"].engine.connect() as connection:
             kept = await connection.execute(text("select encode(digest, 'escape') from web_session"))
@@ -152,7 +152,7 @@ async def test_invariant_a_form_is_accepted_only_from_its_own_origin(
     city: City, entrance: Entrance, form: str, origin: str | None
 ) -> None:
     """INVARIANT: a form that changes something is accepted only from a page of this very origin."""
-    token = await city.token("escalation", "district", "*")
+    token = await city.token("escalation", "arbitrator", "*")
     async with browser(entrance, token) as client:
         headers = {"origin": origin} if origin else {}
         if origin is None:
@@ -176,7 +176,7 @@ async def test_a_strange_form_is_a_wrong_token(entrance: Entrance, body: bytes) 
 
 async def test_pages_and_answers_carry_a_strict_policy(city: City, entrance: Entrance) -> None:
     """INVARIANT: a page needs no inline script and no inline style, so its policy allows none."""
-    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
         for path in ("/", "/?mode=wall&lang=en&theme=dark"):
             answer = await client.get(path)
             assert "unsafe" not in answer.headers["content-security-policy"]
@@ -193,7 +193,7 @@ async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_agai
     async def away(*_: object) -> None:
         raise ConnectionRefusedError
 
-    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
         monkeypatch.setattr(queries, "session", away)
         answer = await client.get("/")
         assert answer.status_code == 503
@@ -214,7 +214,7 @@ async def test_the_stream_never_redirects(entrance: Entrance) -> None:
 async def test_hello_comes_first_with_what_business_time_needs(city: City, entrance: Entrance) -> None:
     """EVENTS.md R3."""
     async with (
-        browser(entrance, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
         listening(client) as stream,
     ):
         hello = await stream.next()
@@ -230,7 +230,7 @@ async def test_hello_comes_first_with_what_business_time_needs(city: City, entra
 
 async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(city: City, entrance: Entrance) -> None:
     async with (
-        browser(entrance, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
         listening(client, after=await position(city)) as stream,
     ):
         assert (await stream.next())["event"] == "hello"
@@ -250,7 +250,7 @@ async def test_a_position_that_cannot_be_followed_asks_for_a_new_page(
     city: City, entrance: Entrance, last: str
 ) -> None:
     async with (
-        browser(entrance, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
         listening(client, {"last-event-id": last}) as stream,
     ):
         await stream.next("resync")
@@ -263,7 +263,7 @@ async def test_a_page_too_far_behind_is_renewed(
     await city.street("S01").blows(category="0701")
     await city.settles()
     monkeypatch.setattr(live, "KEPT", 1)
-    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
         latest = await position(city)
 
         async def shown() -> bool:
@@ -275,7 +275,7 @@ async def test_a_page_too_far_behind_is_renewed(
 
 
 async def test_one_that_reconnects_misses_nothing(city: City, entrance: Entrance) -> None:
-    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
         before = await position(city)
         await city.street("S01").blows(category="0701")
         await city.settles()
@@ -289,10 +289,10 @@ async def test_invariant_a_panel_is_rendered_once_for_everybody(
     """INVARIANT: a panel is rendered once per language and scope however many people look."""
     service = city.services["escalation"]
     shown: live.Live = service.app.state.live
-    district = await service.tokens.caller(await city.token("escalation", "district", "*"))
+    district = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
     operations = await service.tokens.caller(await city.token("escalation", "operations", "*"))
     department = await service.tokens.caller(await city.token("escalation", "department", "S01"))
-    street = await service.tokens.caller(await city.token("escalation", "street", "S01"))
+    street = await service.tokens.caller(await city.token("escalation", "street_initiator", "S01"))
     channel = shown.channel("zh", district)
     assert shown.channel("zh", operations) is channel
     others = [shown.channel("en", district), shown.channel("zh", department), shown.channel("zh", street)]
@@ -314,7 +314,7 @@ async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, entra
     """The second half of the same INVARIANT: sent at most once a second, however fast things happen."""
     arrived: list[float] = []
     async with (
-        browser(entrance, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
         listening(client, after=await position(city)) as stream,
     ):
         while len(arrived) < 4:
@@ -331,7 +331,7 @@ async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance
     """
     """INVARIANT: what a page shows is what the viewer's scope covers.
     INVARIANT: every number counts only what the viewer's scope covers."""
-    token = await city.token("escalation", "department", "PSGS")
+    token = await city.token("escalation", "department_head", "PSGS")
     async with browser(entrance, token) as client:
         await city.street("S01").blows(category="0701")
         await city.street("S02").blows(category="1106", title="室温不足")
@@ -342,7 +342,7 @@ async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance
         assert html.count("排水公司") > 3
         open_overdue_nearly_blown = re.findall(r'class="value">([^<]+)<', html)[:4]
         assert open_overdue_nearly_blown == ["1", "1", "0", "1"]
-        own = await city.call("escalation", "GET", "/api/v1/statistics", role="department", scope="PSGS")
+        own = await city.call("escalation", "GET", "/api/v1/statistics", role="department_head", scope="PSGS")
         assert own.json()["open_by_rung"] == {"1": 1}
 
 
@@ -350,12 +350,12 @@ async def test_the_stream_ends_when_the_service_stops_or_the_session_does(
     city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "BEAT", 0.5)
-    async with browser(entrance, await city.token("escalation", "district", "*")) as client:
+    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
         async with listening(client) as stream:
             await stream.next("hello")
             await client.post("/sign-out")
             await stream.ends()
-        await client.post("/sign-in", data={"token": await city.token("escalation", "district", "*")})
+        await client.post("/sign-in", data={"token": await city.token("escalation", "arbitrator", "*")})
         async with listening(client) as stream:
             await stream.next("hello")
             await entrance.close()
@@ -372,7 +372,7 @@ async def test_the_dashboard_outlives_an_outage_of_the_database(
         raise ConnectionRefusedError
 
     async with (
-        browser(entrance, await city.token("escalation", "district", "*")) as client,
+        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
         listening(client) as stream,
     ):
         await stream.next("hello")

@@ -10,7 +10,9 @@ from whistle_shared.auth import tokens as tokens_module
 from whistle_shared.timesource import wall_now
 
 
-async def make(workshop: Workshop, role: str = "street", scope: str = "S01", lasts: timedelta | None = None) -> str:
+async def make(
+    workshop: Workshop, role: str = "street_initiator", scope: str = "S01", lasts: timedelta | None = None
+) -> str:
     """A token at intake."""
     async with workshop.group().unit() as unit:
         return create_token(unit, "值班室", role, scope, wall_now() + lasts if lasts else None)
@@ -19,7 +21,7 @@ async def make(workshop: Workshop, role: str = "street", scope: str = "S01", las
 async def test_a_token_is_its_holder_and_only_its_digest_is_kept(workshop: Workshop) -> None:
     token = await make(workshop)
     caller = await Tokens(workshop.engine("intake")).caller(token)
-    assert (caller.name, caller.role, caller.scope) == ("值班室", "street", "S01")
+    assert (caller.name, caller.role, caller.scope) == ("值班室", "street_initiator", "S01")
     [row] = await workshop.rows("intake", "select t::text as everything from api_token t")
     assert token not in row.everything
     assert token.removeprefix("wst_") not in row.everything
@@ -53,7 +55,7 @@ async def test_a_revoked_token_is_forgotten_within_five_seconds(
         await tokens.caller(token)
 
 
-@pytest.mark.parametrize(("role", "scope"), [("mayor", "*"), ("street", "*"), ("department", "*")])
+@pytest.mark.parametrize(("role", "scope"), [("mayor", "*"), ("street_initiator", "*"), ("department_head", "*")])
 async def test_a_token_that_makes_no_sense_is_not_made(workshop: Workshop, role: str, scope: str) -> None:
     with pytest.raises(ValueError, match=role):
         await make(workshop, role, scope)

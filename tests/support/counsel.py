@@ -22,7 +22,9 @@ class StreetDecisions:
 
     async def asks(self, method: str, path: str, **request: Any) -> httpx.Response:
         """One request to intake as this street; returns the answer, whatever it is."""
-        return await self.city.call("intake", method, f"/api/v1{path}", role="street", scope=self.code, **request)
+        return await self.city.call(
+            "intake", method, f"/api/v1{path}", role="street_initiator", scope=self.code, **request
+        )
 
     async def task(self, whistle: Blown, department: str, *states: str) -> dict[str, Any]:
         """A department's task of the present round as this street sees it, waited for (in one of these states)."""

@@ -16,12 +16,12 @@ class Figures:
     city: "Ground"
 
     async def tries_to_measure(
-        self, by: str = "department", role: str = "district", scope: str = "*", **query: Any
+        self, by: str = "department", role: str = "arbitrator", scope: str = "*", **query: Any
     ) -> Any:
         """Ask for the measures; returns the answer, whatever it is."""
         return await self._asks("GET", "/measures", role, scope, params={"by": by, **query})
 
-    async def measures(self, by: str = "department", role: str = "district", scope: str = "*", **query: Any) -> Any:
+    async def measures(self, by: str = "department", role: str = "arbitrator", scope: str = "*", **query: Any) -> Any:
         """The measures of a period, by unit."""
         view = expect(await self.tries_to_measure(by, role, scope, **query))
         return {unit["unit"]: unit for unit in view["items"]}
@@ -32,13 +32,13 @@ class Figures:
         (row,) = [row for row in rows if row["name"] == name]
         return row["numerator"], row["n"], row["value"]
 
-    async def behind(self, name: str, role: str = "district", scope: str = "*", **query: Any) -> list[dict[str, Any]]:
+    async def behind(self, name: str, role: str = "arbitrator", scope: str = "*", **query: Any) -> list[dict[str, Any]]:
         """The tasks behind a measure."""
         answer = await self._asks("GET", f"/measures/{name}/tasks", role, scope, params=query)
         return list(expect(answer)["items"])
 
     async def tries_to_publish(
-        self, by: str = "department", period: str = "2026Q2", role: str = "district", scope: str = "*", **headers: str
+        self, by: str = "department", period: str = "2026Q2", role: str = "arbitrator", scope: str = "*", **headers: str
     ) -> httpx.Response:
         """Publish a board; returns the answer, whatever it is."""
         body = {"by": by, "period": period}
@@ -48,7 +48,7 @@ class Figures:
         """Publish a board and have it accepted."""
         return expect(await self.tries_to_publish(by, period), 201)
 
-    async def boards(self, role: str = "district", scope: str = "*", **query: Any) -> list[dict[str, Any]]:
+    async def boards(self, role: str = "arbitrator", scope: str = "*", **query: Any) -> list[dict[str, Any]]:
         """Published boards, newest first."""
         return list(expect(await self._asks("GET", "/boards", role, scope, params=query))["items"])
 

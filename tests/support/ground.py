@@ -91,6 +91,7 @@ class Ground:
             database_url=self.infrastructure.database_urls[process],
             amqp_url=self.infrastructure.amqp_urls[process],
             grace_seconds=0,
+            **self.infrastructure.kept[process],
             **settings,
         )
         service: Service = import_module(f"whistle_{room}.app").build(configured, time=self.time)
@@ -227,7 +228,7 @@ class Ground:
         return f"department.{self.pack.registry.department_by_code[department].instance}"
 
     async def call(
-        self, producer: str, method: str, path: str, *, role: str = "district", scope: str = "*", **request: Any
+        self, producer: str, method: str, path: str, *, role: str = "arbitrator", scope: str = "*", **request: Any
     ) -> httpx.Response:
         """One request to one service, with a token of this role and scope."""
         headers = {"authorization": f"Bearer {await self.token(producer, role, scope)}"} | request.pop("headers", {})

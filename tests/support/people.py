@@ -49,7 +49,7 @@ class StreetOffice(StreetDecisions):
             "intake",
             "POST",
             "/api/v1/whistles",
-            role="street",
+            role="street_initiator",
             scope=self.code,
             json=self.says(**more) if body is None else body,
             headers={"Idempotency-Key": key or uuid4().hex},
@@ -77,25 +77,25 @@ class StreetOffice(StreetDecisions):
         return Blown(view["whistle_id"], view["number"], category, view)
 
     async def tries_to_step(
-        self, whistle: Blown, step: str, body: dict[str, Any] | None = None, role: str = "street"
+        self, whistle: Blown, step: str, body: dict[str, Any] | None = None, role: str = "street_initiator"
     ) -> httpx.Response:
         """Take a step with a whistle or a draft; returns the answer, whatever it is."""
         return await self.says_as(role, f"/whistles/{whistle.whistle_id}/{step}", body)
 
-    async def submits(self, draft: Blown, role: str = "street", **reasons: str) -> dict[str, Any]:
+    async def submits(self, draft: Blown, role: str = "street_initiator", **reasons: str) -> dict[str, Any]:
         """Hand a draft up, with an `override_reason` or a `distinct_reason`."""
         return expect(await self.tries_to_step(draft, "submission", reasons, role))
 
     async def signs(self, whistle: Blown) -> dict[str, Any]:
         """The leader signs (审签)."""
-        return expect(await self.tries_to_step(whistle, "approval", role="street_leader"))
+        return expect(await self.tries_to_step(whistle, "approval", role="street_approver"))
 
     async def rejects(
         self, whistle: Blown, outcome: str = "self_handled", reason: str = "可自行处置"
     ) -> dict[str, Any]:
         """The leader does not sign."""
         body = {"outcome": outcome, "reason": reason}
-        return expect(await self.tries_to_step(whistle, "rejection", body, role="street_leader"))
+        return expect(await self.tries_to_step(whistle, "rejection", body, role="street_approver"))
 
     async def joins(self, draft: Blown, whistle: Blown) -> dict[str, Any]:
         """A draft becomes part of an open whistle."""
@@ -117,7 +117,7 @@ class StreetOffice(StreetDecisions):
             "intake",
             "POST",
             f"/api/v1/whistles/{whistle.whistle_id}/withdrawal",
-            role="street",
+            role="street_initiator",
             scope=self.code,
             json={"reason": reason},
         )
@@ -129,7 +129,7 @@ class StreetOffice(StreetDecisions):
     async def tries_to_see(self, whistle: Blown) -> httpx.Response:
         """Look at a whistle; returns the answer, whatever it is."""
         path = f"/api/v1/whistles/{whistle.whistle_id}"
-        return await self.city.call("intake", "GET", path, role="street", scope=self.code)
+        return await self.city.call("intake", "GET", path, role="street_initiator", scope=self.code)
 
     async def sees(self, whistle: Blown) -> dict[str, Any]:
         """The whistle with its tasks and its timeline."""
@@ -137,7 +137,9 @@ class StreetOffice(StreetDecisions):
 
     async def lists(self, **query: Any) -> list[dict[str, Any]]:
         """This street's whistles, newest first."""
-        answer = await self.city.call("intake", "GET", "/api/v1/whistles", role="street", scope=self.code, params=query)
+        answer = await self.city.call(
+            "intake", "GET", "/api/v1/whistles", role="street_initiator", scope=self.code, params=query
+        )
         return list(expect(answer)["items"])
 
 
@@ -156,7 +158,7 @@ class DepartmentOffice:
     async def calls(self, method: str, path: str, **request: Any) -> httpx.Response:
         """One request to this department's instance, as this department."""
         return await self.city.call(
-            self.instance, method, f"/api/v1{path}", role="department", scope=self.code, **request
+            self.instance, method, f"/api/v1{path}", role="department_head", scope=self.code, **request
         )
 
     async def tasks(self, **query: Any) -> list[dict[str, Any]]:

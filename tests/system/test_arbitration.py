@@ -307,7 +307,12 @@ DECISIONS: list[tuple[str, dict[str, Any]]] = [
 async def test_only_the_district_decides(door: City, path: str, body: dict[str, Any]) -> None:
     """INVARIANT: only the district decides; operations looks and nobody else does."""
     request: dict[str, Any] = {"json": body} if body else {}
-    for role, scope in (("operations", "*"), ("department", "CGJ"), ("street", "S01"), ("street_leader", "S01")):
+    for role, scope in (
+        ("operations", "*"),
+        ("department_head", "CGJ"),
+        ("street_initiator", "S01"),
+        ("street_approver", "S01"),
+    ):
         refused = await door.call("dispatch", "POST", f"/api/v1{path}", role=role, scope=scope, **request)
         assert refused.status_code == 403, (role, refused.text)
     assert (await door.call("dispatch", "POST", f"/api/v1{path}", **request)).status_code == 404
@@ -325,7 +330,11 @@ async def test_a_date_that_is_none_names_the_field(door: City, due_at: Any) -> N
 
 @pytest.mark.parametrize("room", ["returns", "disputes", "requests", "appeals", "precedents", "dispatches"])
 async def test_operations_looks_and_the_street_and_the_departments_do_not(door: City, room: str) -> None:
-    for role, scope, status in (("operations", "*", 200), ("department", "CGJ", 403), ("street", "S01", 403)):
+    for role, scope, status in (
+        ("operations", "*", 200),
+        ("department_head", "CGJ", 403),
+        ("street_initiator", "S01", 403),
+    ):
         answer = await door.call("dispatch", "GET", f"/api/v1/{room}", role=role, scope=scope)
         assert answer.status_code == status, (role, answer.text)
 

@@ -73,7 +73,7 @@ async def test_a_leader_sends_a_draft_back_and_then_keeps_the_matter(city: City)
         assert (await street.rejects(whistle, "draft"))["state"] == "draft"
         await street.submits(whistle)
         assert (await street.rejects(whistle, "self_handled"))["state"] == "self_handled"
-        answer = await street.tries_to_step(whistle, "approval", role="street_leader")
+        answer = await street.tries_to_step(whistle, "approval", role="street_approver")
     assert (answer.status_code, answer.json()["state"], answer.json()["legal"]) == (409, "self_handled", [])
     await city.settles()
     assert await city.watch.clocks() == []
@@ -82,8 +82,8 @@ async def test_a_leader_sends_a_draft_back_and_then_keeps_the_matter(city: City)
 async def test_a_leaders_own_whistle_needs_no_other_signature(city: City) -> None:
     street = city.street("S01")
     async with city.under(registry=reviewing(city)):
-        draft = await street.drafts(role="street_leader", **PLAIN)
-        assert (await street.submits(draft, role="street_leader"))["state"] == "blown"
+        draft = await street.drafts(role="street_approver", **PLAIN)
+        assert (await street.submits(draft, role="street_approver"))["state"] == "blown"
     await city.expects_tasks(draft, ["CGJ"])
 
 
@@ -91,9 +91,9 @@ async def test_of_two_leaders_at_once_one_signs(city: City) -> None:
     street = city.street("S01")
     async with city.under(registry=reviewing(city)):
         whistle = await street.blows(**PLAIN)
-        steps = [street.tries_to_step(whistle, "approval", role="street_leader") for _ in range(4)]
+        steps = [street.tries_to_step(whistle, "approval", role="street_approver") for _ in range(4)]
         reject = {"outcome": "draft", "reason": "再核实"}
-        steps += [street.tries_to_step(whistle, "rejection", reject, "street_leader") for _ in range(4)]
+        steps += [street.tries_to_step(whistle, "rejection", reject, "street_approver") for _ in range(4)]
         answers = sorted(answer.status_code for answer in await asyncio.gather(*steps))
     assert answers == [200] + [409] * 7
 
@@ -283,7 +283,7 @@ async def test_a_department_calls_departments(city: City) -> None:
         "intake",
         "POST",
         "/api/v1/whistles",
-        role="department",
+        role="department_head",
         scope="GA",
         json=body,
         headers={"Idempotency-Key": uuid4().hex},
@@ -295,8 +295,8 @@ async def test_a_department_calls_departments(city: City) -> None:
     await city.expects_tasks(whistle, ["CGJ"])
     for scope, status in (("GA", 200), ("CGJ", 404)):
         path = f"/api/v1/whistles/{whistle.whistle_id}"
-        assert (await city.call("intake", "GET", path, role="department", scope=scope)).status_code == status
-    listed = await city.call("intake", "GET", "/api/v1/whistles", role="department", scope="GA")
+        assert (await city.call("intake", "GET", path, role="department_head", scope=scope)).status_code == status
+    listed = await city.call("intake", "GET", "/api/v1/whistles", role="department_head", scope="GA")
     assert [item["number"] for item in listed.json()["items"]] == [whistle.number]
     assert (await city.street("S02").sees(whistle))["state"] == "blown", "the street at whose place it is sees it"
 

@@ -67,13 +67,13 @@ async def test_letters_and_reminders_are_for_those_who_may(city: City) -> None:
         answer = await city.call("escalation", "POST", "/api/v1/reminders", role=role, scope=scope, json=body)
         return answer.status_code
 
-    assert [await reminds("street", "S01"), await reminds("street", "S02")] == [201, 404]
-    assert [await reminds("department", "CGJ"), await reminds("district", "*")] == [403, 201]
+    assert [await reminds("street_initiator", "S01"), await reminds("street_initiator", "S02")] == [201, 404]
+    assert [await reminds("department_head", "CGJ"), await reminds("arbitrator", "*")] == [403, 201]
     written = await city.call(
         "escalation",
         "POST",
         "/api/v1/letters",
-        role="street",
+        role="street_initiator",
         scope="S01",
         json={"task_id": task["task_id"], "form": "letter", "text": "请说明"},
     )
@@ -150,7 +150,7 @@ async def test_why_it_is_due_then(city: City) -> None:
     assert "make-up workday" in english
     assert "1 working day" in english
     hidden = await city.call(
-        "escalation", "GET", f"/api/v1/clocks/{clock['clock_id']}/explanation", role="department", scope="GA"
+        "escalation", "GET", f"/api/v1/clocks/{clock['clock_id']}/explanation", role="department_head", scope="GA"
     )
     assert hidden.status_code == 404
     stranger = await city.client("escalation").get(f"/clocks/{clock['clock_id']}/why")

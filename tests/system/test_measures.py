@@ -121,15 +121,15 @@ async def test_everybody_sees_their_own_numbers_only(city: City) -> None:
     await city.watch.publishes()
     await city.watch.publishes("street")
     watch = city.watch
-    assert set(await watch.measures(role="department", scope="GA")) == {"GA"}
-    assert set(await watch.measures("street", role="street", scope="S01")) == {"S01"}
-    assert set(await watch.measures("street", role="department", scope="GA")) == set()
-    assert {task["department"] for task in await watch.behind("index", role="department", scope="GA")} == {"GA"}
-    foreign = await watch._asks("GET", "/measures/rework/tasks", "department", "GA", params={"unit": "CGJ"})
+    assert set(await watch.measures(role="department_head", scope="GA")) == {"GA"}
+    assert set(await watch.measures("street", role="street_initiator", scope="S01")) == {"S01"}
+    assert set(await watch.measures("street", role="department_head", scope="GA")) == set()
+    assert {task["department"] for task in await watch.behind("index", role="department_head", scope="GA")} == {"GA"}
+    foreign = await watch._asks("GET", "/measures/rework/tasks", "department_head", "GA", params={"unit": "CGJ"})
     assert foreign.status_code == 404
-    of_streets, of_departments = await watch.boards(role="department", scope="GA")
+    of_streets, of_departments = await watch.boards(role="department_head", scope="GA")
     assert ([row["unit"] for row in of_departments["rows"]], of_streets["rows"]) == (["GA"], [])
-    assert (await watch.tries_to_publish(role="department", scope="GA")).status_code == 403
+    assert (await watch.tries_to_publish(role="department_head", scope="GA")).status_code == 403
 
 
 async def test_what_cannot_be_is_refused_with_the_field(door: City) -> None:
@@ -137,9 +137,9 @@ async def test_what_cannot_be_is_refused_with_the_field(door: City) -> None:
         refused = await door.watch.tries_to_measure(**query)
         assert expect(refused, 422)["errors"][0]["field"].endswith(field)
     for period in ("\0", "2026Q5", "soon"):
-        refused = await door.watch._asks("GET", "/boards", "district", "*", params={"period": period})
+        refused = await door.watch._asks("GET", "/boards", "arbitrator", "*", params={"period": period})
         assert expect(refused, 422)["errors"][0]["field"] == "period", refused.text
-    unknown = await door.watch._asks("GET", "/measures/luck/tasks", "district", "*")
+    unknown = await door.watch._asks("GET", "/measures/luck/tasks", "arbitrator", "*")
     assert unknown.status_code == 404
 
 

@@ -58,31 +58,31 @@ async def test_clocks_and_escalations_are_seen_by_those_they_concern(city: City)
         return {item["whistle_id"] for item in answer.json()["items"]}
 
     for path in ("/api/v1/clocks", "/api/v1/escalations"):
-        assert await sees("department", "CGJ", path) == {first.whistle_id}
-        assert await sees("street", "S02", path) == {second.whistle_id}
-        assert await sees("district", "*", path) == {first.whistle_id, second.whistle_id}
-        assert await sees("department", "PSGS", path) == set()
+        assert await sees("department_head", "CGJ", path) == {first.whistle_id}
+        assert await sees("street_initiator", "S02", path) == {second.whistle_id}
+        assert await sees("arbitrator", "*", path) == {first.whistle_id, second.whistle_id}
+        assert await sees("department_head", "PSGS", path) == set()
     path = f"/api/v1/escalations/{escalation['escalation_id']}/acknowledgement"
-    assert (await city.call("escalation", "POST", path, role="department", scope="CGJ")).status_code == 404
-    own = await city.call("escalation", "GET", "/api/v1/statistics", role="department", scope="CGJ")
+    assert (await city.call("escalation", "POST", path, role="department_head", scope="CGJ")).status_code == 404
+    own = await city.call("escalation", "GET", "/api/v1/statistics", role="department_head", scope="CGJ")
     assert [row["department"] for row in own.json()["departments"]] == ["CGJ"]
 
 
 NOT_FOR = [
     ("intake", "POST", "/api/v1/whistles", "community", "S01"),
     ("intake", "POST", "/api/v1/whistles", "operations", "*"),
-    ("intake", "GET", "/api/v1/whistles/{id}", "department", "CGJ"),
+    ("intake", "GET", "/api/v1/whistles/{id}", "department_head", "CGJ"),
     ("intake", "GET", "/api/v1/whistles/{id}", "community", "S02"),
-    ("intake", "POST", "/api/v1/whistles/{id}/approval", "street", "S01"),
-    ("intake", "POST", "/api/v1/whistles/{id}/approval", "district", "*"),
-    ("intake", "POST", "/api/v1/whistles/{id}/approval", "street_leader", "S02"),
-    ("intake", "POST", "/api/v1/whistles/{id}/reopening", "street", "S02"),
-    ("dispatch", "GET", "/api/v1/dispatches", "street", "S01"),
-    ("dispatch", "GET", "/api/v1/dispatches", "department", "CGJ"),
-    ("dispatch", "POST", "/api/v1/dispatches/{id}/routing", "street", "S01"),
+    ("intake", "POST", "/api/v1/whistles/{id}/approval", "street_initiator", "S01"),
+    ("intake", "POST", "/api/v1/whistles/{id}/approval", "arbitrator", "*"),
+    ("intake", "POST", "/api/v1/whistles/{id}/approval", "street_approver", "S02"),
+    ("intake", "POST", "/api/v1/whistles/{id}/reopening", "street_initiator", "S02"),
+    ("dispatch", "GET", "/api/v1/dispatches", "street_initiator", "S01"),
+    ("dispatch", "GET", "/api/v1/dispatches", "department_head", "CGJ"),
+    ("dispatch", "POST", "/api/v1/dispatches/{id}/routing", "street_initiator", "S01"),
     ("dispatch", "POST", "/api/v1/dispatches/{id}/routing", "operations", "*"),
-    ("department.hosted", "POST", "/api/v1/tasks/{id}/acknowledgement", "district", "*"),
-    ("department.hosted", "POST", "/api/v1/tasks/{id}/acknowledgement", "street", "S01"),
+    ("department.hosted", "POST", "/api/v1/tasks/{id}/acknowledgement", "arbitrator", "*"),
+    ("department.hosted", "POST", "/api/v1/tasks/{id}/acknowledgement", "street_initiator", "S01"),
 ]
 
 
@@ -117,7 +117,7 @@ async def test_without_a_token_nothing_is_shown(door: City, producer: str, heade
 
 
 async def test_a_token_of_one_service_opens_no_other(door: City) -> None:
-    token = await door.token("intake", "district", "*")
+    token = await door.token("intake", "arbitrator", "*")
     answer = await door.client("dispatch").get("/api/v1/dispatches", headers={"authorization": f"Bearer {token}"})
     assert answer.status_code == 401
 
@@ -163,7 +163,9 @@ async def test_what_is_anothers_and_what_is_nobodys_are_answered_in_the_same_wor
     told = []
     for task_id in (theirs, str(uuid4())):
         path = f"/api/v1/tasks/{task_id}/resumption"
-        answer = await city.call("intake", "POST", path, role="street", scope="S01", json={"reason": "资金已批复"})
+        answer = await city.call(
+            "intake", "POST", path, role="street_initiator", scope="S01", json={"reason": "资金已批复"}
+        )
         assert answer.status_code == 404
         told.append(answer.json()["detail"].replace(task_id, "…"))
     assert told[0] == told[1]
@@ -172,7 +174,7 @@ async def test_what_is_anothers_and_what_is_nobodys_are_answered_in_the_same_wor
     told = []
     for meeting_id in (meeting, str(uuid4())):
         path = f"/api/v1/meetings/{meeting_id}/minutes"
-        answer = await city.call("intake", "POST", path, role="street", scope="S01", json=body)
+        answer = await city.call("intake", "POST", path, role="street_initiator", scope="S01", json=body)
         assert answer.status_code == 404
         told.append(answer.json()["detail"].replace(meeting_id, "…"))
     assert told[0] == told[1]

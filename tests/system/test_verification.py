@@ -251,10 +251,15 @@ async def test_only_the_whistles_own_street_decides(city: City) -> None:
     task = await city.street("S01").task(whistle, "CGJ")
     path = f"/api/v1/whistles/{whistle.whistle_id}/tasks/{task['task_id']}/verification"
     statuses = {}
-    for role, scope in (("street", "S02"), ("street_leader", "S01"), ("community", "S01"), ("district", "*")):
+    for role, scope in (
+        ("street_initiator", "S02"),
+        ("street_approver", "S01"),
+        ("community", "S01"),
+        ("arbitrator", "*"),
+    ):
         answer = await city.call("intake", "POST", path, role=role, scope=scope, json={"passed": True})
         statuses[role] = answer.status_code
-    assert statuses == {"street": 404, "street_leader": 409, "community": 403, "district": 403}
+    assert statuses == {"street": 404, "street_approver": 409, "community": 403, "district": 403}
 
 
 async def test_what_was_not_submitted_is_neither_verified_nor_scored(city: City) -> None:

@@ -155,7 +155,7 @@ def test_another_streets_whistle_is_not_there() -> None:
         folder.withdraws(street("S02"))
     with pytest.raises(NotFound):
         commands.withdraw_whistle(Sheet("intake", MONDAY, None, {}), WHISTLE, street(), "y")
-    assert folder.withdraws(Caller(uuid4(), "区吹哨办", "district", "*")).words
+    assert folder.withdraws(Caller(uuid4(), "区吹哨办", "arbitrator", "*")).words
 
 
 def test_a_whistle_is_not_taken_back_once_work_has_begun() -> None:

@@ -275,7 +275,7 @@ def test_an_emergency_that_is_over_sooner_is_signed_for_all_the_same(hours: int,
     """Source: DOMAIN.md C.1: the leader has the district's limit to sign, however fast the departments were."""
     counter = closed()
     counter.whistle = replace(counter.whistle, signature="owed", signature_due_at=minutes(24 * 60))
-    leader = Caller(uuid4(), "街道书记", "street_leader", "S01")
+    leader = Caller(uuid4(), "街道书记", "street_approver", "S01")
     assert "approval" in counter.whistle.legal
     counter.does(commands.approve_whistle, leader, at=minutes(60 * hours))
     assert (counter.whistle.signature, counter.state) == (signature, "closed")

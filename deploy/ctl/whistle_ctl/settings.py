@@ -19,6 +19,9 @@ class Settings(runtime.Settings):
 
     database_url: str = ""
     amqp_url: str = ""
+    keys_file: Path = Path()
+    objects_url: str = ""
+    vault_url: str = ""
     amqp_admin_url: str = ""
     management_url: str = Field("", validation_alias=AliasChoices("WHISTLE_MANAGEMENT_URL", "RABBITMQ_MANAGEMENT_URL"))
     broker_passwords: str = Field("", description="A JSON object of user and password, or the path of such a file")

@@ -49,7 +49,7 @@ async def _act(http: httpx.AsyncClient, stage: Stage, plans: list[Planned], pack
     flood = len(plans) > _SCRIPTED
     attention, poll = (_FLOOD_ATTENTION, _FLOOD_POLL) if flood else (_ATTENTION, _POLL)
     apis = {code: _api(http, stage, "intake", ("street", code)) for code in pack.streets}
-    desk = WhistleOffice(_api(http, stage, "dispatch", ("district", "*")), stage.clock, ledger, poll)
+    desk = WhistleOffice(_api(http, stage, "dispatch", ("arbitrator", "*")), stage.clock, ledger, poll)
     owed = sum(bool(planned.routed_to) and oracle.needs_office(planned, pack) for planned in plans)
     desks = {
         code: _api(http, stage, _process(code, pack), ("department", code))
@@ -57,7 +57,7 @@ async def _act(http: httpx.AsyncClient, stage: Stage, plans: list[Planned], pack
     }
     told = [planned for planned in plans if planned.story]
     elsewhere = frozenset(planned.title for planned in told)
-    cast = stories.Cast(apis, desks, _api(http, stage, "dispatch", ("district", "*")), stage.clock, ledger)
+    cast = stories.Cast(apis, desks, _api(http, stage, "dispatch", ("arbitrator", "*")), stage.clock, ledger)
     await stage.clock.reaches(stage.opening)
     async with asyncio.TaskGroup() as group:
         for code, api in desks.items():

@@ -73,7 +73,7 @@ async def _mint_all(database_urls: Mapping[str, str], pack: Pack) -> dict[str, d
     operations = ("operations", "*")
     holders: dict[str, list[tokens.Holder]] = {name: [operations] for name in database_urls}
     holders["intake"] += [("street", street) for street in pack.streets]
-    holders["dispatch"] += [("district", "*")]
+    holders["dispatch"] += [("arbitrator", "*")]
     for code, instance in pack.instances.items():
         holders["department" if instance == "hosted" else f"department-{instance}"] += [("department", code)]
     return {name: await tokens.mint(database_urls[name], wanted) for name, wanted in holders.items()}

@@ -32,16 +32,16 @@ class Holder:
 
 
 HOLDERS = (
-    Holder("intake", "street", "S01"),
+    Holder("intake", "street_initiator", "S01"),
     # S13 blows only what its leader has signed.
     Holder("intake", "community", "S13"),
-    Holder("intake", "street", "S13"),
-    Holder("intake", "street_leader", "S13"),
-    Holder("intake", "district", "*"),
-    Holder("dispatch", "district", "*"),
-    Holder("department", "department", "CGJ"),
-    Holder("department-ga", "department", "GA"),
-    Holder("escalation", "district", "*"),
+    Holder("intake", "street_initiator", "S13"),
+    Holder("intake", "street_approver", "S13"),
+    Holder("intake", "arbitrator", "*"),
+    Holder("dispatch", "arbitrator", "*"),
+    Holder("department", "department_head", "CGJ"),
+    Holder("department-ga", "department_head", "GA"),
+    Holder("escalation", "arbitrator", "*"),
 )
 
 

@@ -34,6 +34,8 @@ class Infrastructure:
     amqp_admin_url: str
     amqp_urls: Mapping[str, str]
     management_url: str
+    kept: Mapping[str, Mapping[str, str]]
+    """Where each process keeps its keys and its objects: settings by name."""
 
 
 class Stack:
@@ -140,6 +142,7 @@ class Stack:
             amqp_admin_url=node.admin_url,
             amqp_urls={s.name: node.url(s.broker_user, self._broker_passwords[s.broker_user]) for s in SERVICES},
             management_url=node.management_url,
+            kept={s.name: self._kept(s) for s in SERVICES},
         )
 
     @property
@@ -204,6 +207,15 @@ class Stack:
     def _broker_passwords(self) -> dict[str, str]:
         return {s.broker_user: self._state.secret(f"broker {s.broker_user}") for s in SERVICES}
 
+    def _kept(self, service: services.Service) -> dict[str, str]:
+        """Where a process keeps its keys, its objects and the keys of residents' data, as settings by name."""
+        keys = self.root / "keys" / f"{service.name}.keys"
+        state.write_private(keys, self._state.key(f"keys {service.name}") + "\n")
+        objects, vault = self.root / "objects", self.root / "vault" / service.name
+        for folder in (objects, vault):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return {"keys_file": str(keys), "objects_url": objects.as_uri(), "vault_url": vault.as_uri()}
+
     def _take_lock(self) -> None:
         if self._lock is not None:
             return
@@ -235,7 +247,7 @@ class Stack:
             known.database_urls[service.name],
             known.amqp_urls[service.name],
             self.service_ports[service.name],
-            self.environment,
+            self.environment | {f"WHISTLE_{name.upper()}": value for name, value in known.kept[service.name].items()},
         )
 
     def _write_environments(self) -> Path:

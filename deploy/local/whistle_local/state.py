@@ -4,6 +4,7 @@ INVARIANT: ports and secrets are chosen once, at the first start, and stay; a po
 taken since is replaced, and only that one.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -32,6 +33,10 @@ class State:
     def secret(self, name: str) -> str:
         """The recorded secret of that name (letters and digits only: safe in URLs and configuration files)."""
         return self.secrets.setdefault(name, secrets.token_hex(16))
+
+    def key(self, name: str) -> str:
+        """The recorded key of that name: 32 random bytes in URL-safe base64."""
+        return self.secrets.setdefault(name, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
 
     def save(self) -> None:
         """Writes `state.json` whole or not at all."""

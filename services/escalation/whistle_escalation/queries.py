@@ -13,7 +13,6 @@ from whistle_escalation import domain, store, tables
 from whistle_shared.auth import Caller
 from whistle_shared.errors import NotFound
 from whistle_shared.replica import Replica
-from whistle_shared.web import Session, find_session
 
 _c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.event_log.c
 _about = cast(_l.data["whistle_id"].astext, Uuid)
@@ -185,12 +184,6 @@ async def statistics(engine: AsyncEngine, caller: Caller) -> tuple[Sequence[Any]
         counted = (await connection.execute(_scoped(by_clock, caller, _c.department))).all()
         rungs = (await connection.execute(_open_by_rung(caller))).all()
     return counted, {row[0]: row[1] for row in rungs}
-
-
-async def session(engine: AsyncEngine, secret: str) -> Session | None:
-    """The live session behind a cookie, or None."""
-    async with engine.connect() as connection:
-        return await find_session(connection, tables.web_session, secret)
 
 
 async def position(engine: AsyncEngine) -> int:

@@ -15,14 +15,12 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_escalation import domain, ledger, tables
-from whistle_shared.auth import Caller
 from whistle_shared.contracts import Event, EventData
 from whistle_shared.contracts.dispatch import ClockSpec
 from whistle_shared.contracts.escalation import LetterIssued
 from whistle_shared.db import Unit, Work, among, columns_of
 from whistle_shared.replica import Replica
 from whistle_shared.timesource import wall_now
-from whistle_shared.web import close_session, open_session, renew_session
 
 _TERMS = TypeAdapter(dict[str, tuple[ClockSpec, ...]])
 _MARKS = TypeAdapter(tuple[domain.Mark, ...])
@@ -324,18 +322,3 @@ def _append(unit: Unit, event_id: UUID, key: str, producer: str, subject: str, a
         received_at=wall_now(),
         data=data,
     )
-
-
-async def add_session(unit: Unit, caller: Caller) -> str:
-    """Begin a session at a browser; returns the cookie's secret."""
-    return await open_session(unit, tables.web_session, caller)
-
-
-def keep_session(unit: Unit, secret: str) -> None:
-    """A session is in use."""
-    renew_session(unit, tables.web_session, secret)
-
-
-def end_session(unit: Unit, secret: str) -> None:
-    """A session is over."""
-    close_session(unit, tables.web_session, secret)

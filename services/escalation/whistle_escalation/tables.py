@@ -18,8 +18,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from whistle_shared.web import session_table
-
 metadata = MetaData()
 
 matter = Table(
@@ -179,7 +177,6 @@ event_log = Table(
     Index("event_log_delivery", "position", postgresql_where=text("key ~ '[.]delivery_'")),
 )
 
-web_session = session_table(metadata)
 
 # The projection of the measures: what the log says of each whistle and each task (`facts`), and what that contributes
 # to the measures (`counts`, zeros left out). Both can be made anew from the log.

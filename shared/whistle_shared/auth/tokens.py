@@ -1,17 +1,20 @@
-"""Tokens in the service's own database. A token is 256 random bits, so one SHA-256 is hash enough."""
+"""Tokens of machines, in the service's own database. A token is 256 random bits, so one SHA-256 is hash enough.
+
+INVARIANT: a token ends with its last day or by being revoked; nobody can make one that never ends.
+"""
 
 import asyncio
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from time import monotonic
 from typing import Any
 
 import uuid_utils.compat
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from whistle_shared.auth.caller import EVERYWHERE, ROLES, STREET_ROLES, Caller, Role, Unauthenticated
+from whistle_shared.auth.caller import Caller, Unauthenticated, check_scope
 from whistle_shared.db import Unit
 from whistle_shared.db.tables import api_token
 from whistle_shared.timesource import wall_now
@@ -19,6 +22,8 @@ from whistle_shared.timesource import wall_now
 _PREFIX = "wst_"
 _REMEMBER = 5.0
 _MOST = 10_000
+VALID = timedelta(days=365)
+"""How long a token lasts at most."""
 
 
 def digest_of(token: str) -> bytes:
@@ -26,25 +31,30 @@ def digest_of(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-def create_token(unit: Unit, name: str, role: str, scope: str, expires_at: datetime | None = None) -> str:
-    """Make a token and return it: the only time it is ever seen. Raises ValueError for an unknown role."""
-    if role not in ROLES:
-        raise ValueError(f"role {role!r} is not one of {', '.join(ROLES)}")
-    if role in (*STREET_ROLES, "department") and scope == EVERYWHERE:
-        raise ValueError(f"a token of role {role!r} needs a {role} code as its scope")
-    if role in ("district", "operations") and scope != EVERYWHERE:
-        raise ValueError(f"a token of role {role!r} sees the whole district: its scope is {EVERYWHERE}")
+def create_token(
+    unit: Unit, name: str, role: str, scope: str, expires_at: datetime | None = None, part: str | None = None
+) -> str:
+    """Make a token and return it: the only time it is ever seen. Without an end it lasts VALID.
+
+    Raises ValueError for a role or scope that cannot be, and for an end beyond VALID.
+    """
+    known, now = check_scope(role, scope), wall_now()
+    if expires_at is not None and expires_at > now + VALID:
+        raise ValueError(f"a token ends within {VALID.days} days")
     token = _PREFIX + secrets.token_urlsafe(32)
     unit.insert(
         api_token,
         token_id=uuid_utils.compat.uuid7(),
         name=name,
         digest=digest_of(token),
-        role=role,
+        role=known,
         scope=scope,
-        created_at=wall_now(),
-        expires_at=expires_at,
+        part=part,
+        created_at=now,
+        expires_at=expires_at or now + VALID,
         revoked_at=None,
+        used_at=None,
+        used_from=None,
     )
     return token
 
@@ -59,9 +69,7 @@ async def list_tokens(engine: AsyncEngine) -> list[Any]:
     t = api_token.c
     async with engine.connect() as connection:
         rows = await connection.execute(
-            select(t.token_id, t.name, t.role, t.scope, t.created_at, t.expires_at, t.revoked_at).order_by(
-                t.created_at.desc()
-            )
+            select(*(column for column in t if column.name != "digest")).order_by(t.created_at.desc())
         )
         return list(rows)
 
@@ -98,11 +106,11 @@ class Tokens:
 
     async def _look_up(self, digest: bytes) -> Caller:
         t = api_token.c
-        valid = or_(t.expires_at.is_(None), t.expires_at > wall_now())
-        query = select(t.token_id, t.name, t.role, t.scope).where(t.digest == digest, t.revoked_at.is_(None), valid)
+        query = select(t.token_id, t.name, t.role, t.scope, t.part).where(
+            t.digest == digest, t.revoked_at.is_(None), t.expires_at > wall_now()
+        )
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise Unauthenticated("the token is unknown, expired or revoked")
-        role: Role = row.role
-        return Caller(row.token_id, row.name, role, row.scope)
+        return Caller(row.token_id, row.name, row.role, row.scope, row.part, "token")

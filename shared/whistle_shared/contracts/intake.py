@@ -15,6 +15,8 @@ from whistle_shared.contracts.vocabulary import (
     Instant,
     Kind,
     LongText,
+    ReportChannel,
+    ReportOutcome,
     RequestDecision,
     Round,
     Satisfaction,
@@ -275,6 +277,41 @@ class TaskUrged(TaskFact):
     key: ClassVar[str] = "intake.task_urged.v1"
     note: Text
     by: Text
+
+
+class ReportSubmitted(EventData):
+    """Somebody reported a matter (一键报事). Nothing personal travels: words, photos and contact stay with intake."""
+
+    key: ClassVar[str] = "intake.report_submitted.v1"
+    report_id: UUID
+    street: Code
+    grid: Code | None = None
+    category: Code | None = None
+    channel: ReportChannel
+    target: Literal["grid", "property"]
+
+
+class ReportTriaged(EventData):
+    """The grid, the community or the street said what becomes of a report; `whistle_id` where a whistle was drafted."""
+
+    key: ClassVar[str] = "intake.report_triaged.v1"
+    report_id: UUID
+    street: Code
+    outcome: ReportOutcome
+    whistle_id: UUID | None = None
+    by: Text
+
+
+class ReportRated(EventData):
+    """Whoever reported said how it went: contacted? solved? satisfied?"""
+
+    key: ClassVar[str] = "intake.report_rated.v1"
+    report_id: UUID
+    street: Code
+    whistle_id: UUID | None = None
+    contacted: bool
+    solved: bool
+    satisfaction: Satisfaction
 
 
 class DeliveryStuck(DeliveryEvent):

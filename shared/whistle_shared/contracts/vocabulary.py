@@ -35,6 +35,8 @@ SuspensionReason = Literal[
     "owner_vote",
     "third_party",
 ]
+ReportChannel = Literal["resident", "informant", "grid_officer", "community", "street"]
+ReportOutcome = Literal["handling", "handled", "handed_up", "drafted", "declined"]
 Satisfaction = Literal["satisfied", "basically_satisfied", "dissatisfied"]
 ClockStatus = Literal["running", "paused", "met", "met_late", "cancelled", "voided"]
 EscalationStatus = Literal["open", "withdrawn", "resolved"]

@@ -3,6 +3,7 @@
 INVARIANT: an effect, the events it emits and the inbox row of the event that caused it are one transaction.
 """
 
+from whistle_shared.db.audit import Deed, note
 from whistle_shared.db.engine import among, is_outage, is_passing, is_transient, make_engine, wait_until_up
 from whistle_shared.db.group import Group, Work
 from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused
@@ -14,6 +15,7 @@ from whistle_shared.db.unit import Unit, columns_of
 __all__ = [
     "LEASE",
     "Answer",
+    "Deed",
     "Group",
     "Idempotency",
     "KeyReused",
@@ -29,6 +31,7 @@ __all__ = [
     "make_engine",
     "metadata",
     "migrate",
+    "note",
     "own_tables",
     "wait_until_up",
 ]

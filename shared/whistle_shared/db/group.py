@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_shared.contracts import TYPES, Event, EventData
-from whistle_shared.db import tables
+from whistle_shared.db import audit, tables
 from whistle_shared.db.engine import among, is_outage, is_transient
 from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused, stored_answers
 from whistle_shared.db.outbox import Outbox, Outgoing
@@ -41,7 +41,7 @@ class Work:
 
     `whistle` is locked and loaded before `act` runs; so is `also`, where two whistles are concerned. `event` is claimed
     in the inbox, `idempotency` in the table of idempotency keys. `wants` is for the service's `load`: what else to
-    fetch for this piece.
+    fetch for this piece. `deed`: who asks, for the audit; what nobody asked for (an event, a timer) has none.
     """
 
     act: Callable[[Unit], Any]
@@ -50,6 +50,7 @@ class Work:
     event: Event[EventData] | None = None
     wants: Any = None
     also: UUID | None = None
+    deed: audit.Deed | None = None
     trace: Trace = field(default_factory=new_trace)
 
     def locks(self) -> Iterable[str]:
@@ -188,14 +189,19 @@ class Group:
         if work.idempotency is not None and work.idempotency.identity in answers:
             digest, answer = answers[work.idempotency.identity]
             return answer if digest == work.idempotency.digest else KeyReused()
-        before = unit.touches
+        touched = unit.touches
         unit.cause, unit.trace = work.event, work.trace
+        before = _shown(unit, work.deed)
         try:
             result = work.act(unit)
         except Exception as error:
-            if unit.touches != before:
+            if unit.touches != touched:
                 raise Spoilt from error
+            if work.deed is not None:
+                audit.note(unit, work.deed, "refused", after={"reason": str(error)})
             return error
+        if work.deed is not None:
+            audit.note(unit, work.deed, "done", before, _shown(unit, work.deed))
         if work.event is not None:
             seen.add(work.event.id)
             unit.insert(
@@ -274,6 +280,10 @@ class Group:
             ),
             row.subject,
         )
+
+
+def _shown(unit: Unit, deed: audit.Deed | None) -> audit.Shown | None:
+    return deed.shows(unit) if deed is not None and deed.shows is not None else None
 
 
 def _uuid_or_none(subject: str) -> UUID | None:

@@ -2,21 +2,27 @@
 
 `outbox` is the ledger of what this service said; `outbox_due` lists who has yet to confirm each event: the broker,
 and every consumer whose receipt is awaited. A row disappears by its confirmation and by nothing else.
+`audit` says who did what; `audit_link` chains its rows, `audit_head` signs the chain once a day. All three only grow.
 """
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
+    Date,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -81,9 +87,117 @@ api_token = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("role", Text, nullable=False),
     Column("scope", Text, nullable=False),
+    Column("part", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_now),
-    Column("expires_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("used_at", DateTime(timezone=True)),
+    Column("used_from", Text),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("username", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("part", Text),
+    Column("password", Text),
+    Column("must_change", Boolean, nullable=False),
+    Column("password_at", DateTime(timezone=True)),
+    Column("second_factor", LargeBinary),
+    Column("second_factor_at", DateTime(timezone=True)),
+    Column("second_factor_step", BigInteger),
+    Column("recovery", JSONB, nullable=False),
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("disabled_at", DateTime(timezone=True)),
+    Column("signed_in_at", DateTime(timezone=True)),
+    UniqueConstraint("issuer", "subject", name="account_single_sign_on"),
+    CheckConstraint("num_nulls(issuer, subject) in (0, 2)", name="account_issuer"),
+    CheckConstraint("(second_factor_at is null) or (second_factor is not null)", name="account_second_factor"),
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("session_id", Uuid, nullable=False, unique=True),
+    Column("account_id", Uuid, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("second_factor", Boolean, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Index("web_session_account", "account_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("business_at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text),
+    Column("scope", Text),
+    Column("action", Text, nullable=False),
+    Column("subject", Text),
+    Column("outcome", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("correlation_id", Uuid, nullable=False),
+    Column("asked", JSONB, nullable=False),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    CheckConstraint("outcome in ('done', 'refused', 'failed')", name="audit_outcome"),
+    Index("audit_at", "at"),
+    Index("audit_actor", "actor", "audit_id"),
+    Index("audit_subject", "subject", "audit_id"),
+)
+
+audit_link = Table(
+    "audit_link",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("audit_id", BigInteger, nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+)
+
+photo = Table(
+    "photo",
+    metadata,
+    Column("photo_id", Uuid, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("subject", Text),
+    Column("person_id", Uuid),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", DateTime(timezone=True), nullable=False),
+    Column("deleted_at", DateTime(timezone=True)),
+    Index("photo_subject", "subject"),
+    Index("photo_unclaimed", "added_at", postgresql_where=text("subject is null and deleted_at is null")),
 )
 
 registry_part = Table(

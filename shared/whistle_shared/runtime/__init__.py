@@ -4,7 +4,31 @@ INVARIANT: correctness never depends on an orderly stop; the order below only sp
 """
 
 from whistle_shared.runtime.process import run_process
-from whistle_shared.runtime.service import CurrentCaller, Here, Service, current_caller, make_time, trace_of
+from whistle_shared.runtime.service import (
+    CurrentCaller,
+    Here,
+    Service,
+    SignedIn,
+    current_caller,
+    find_session_of,
+    make_time,
+    may,
+    session_cookie,
+    trace_of,
+)
 from whistle_shared.runtime.settings import Settings
 
-__all__ = ["CurrentCaller", "Here", "Service", "Settings", "current_caller", "make_time", "run_process", "trace_of"]
+__all__ = [
+    "CurrentCaller",
+    "Here",
+    "Service",
+    "Settings",
+    "SignedIn",
+    "current_caller",
+    "find_session_of",
+    "make_time",
+    "may",
+    "run_process",
+    "session_cookie",
+    "trace_of",
+]

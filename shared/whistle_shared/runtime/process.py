@@ -32,6 +32,8 @@ async def _serve(build: Callable[[], Service]) -> int:
         timeout_keep_alive=75,
         http="httptools",
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
     )
     server = _Server(config, service)
     await service.start()

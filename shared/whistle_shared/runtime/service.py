@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
 import structlog
 from fastapi import Depends, FastAPI, Request
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from whistle_shared.auth import Caller, Tokens, Unauthenticated
+from whistle_shared.auth import Caller, Right, Session, Tokens, Unauthenticated, find_session, renew_session
 from whistle_shared.contracts import Event, EventData
-from whistle_shared.db import Group, Outbox, Work, is_outage, is_passing, make_engine
+from whistle_shared.db import Deed, Group, Outbox, Work, is_outage, is_passing, make_engine
+from whistle_shared.db.audit import Shown
 from whistle_shared.db.group import Load
 from whistle_shared.db.unit import Unit
+from whistle_shared.keyring import Keyring
 from whistle_shared.messaging import Consumer, Handler, Publisher, Relay
 from whistle_shared.observability import Gauge, Trace, metrics_text, new_trace
 from whistle_shared.replica import Replica
@@ -23,6 +27,8 @@ from whistle_shared.web import make_app
 
 log = structlog.get_logger(__name__)
 _PATIENCE = 5.0
+# Secrets and personal fields: the audit keeps neither.
+_NOT_KEPT = frozenset({"password", "token", "code", "contact"})
 
 
 def make_time(settings: Settings) -> TimeSource:
@@ -43,8 +49,12 @@ class Service:
         load: Load,
         handlers: dict[type[EventData], Handler],
         admits: Callable[[Event[EventData]], str | None] | None = None,
+        shows: Callable[..., Shown | None] | None = None,
     ) -> None:
+        """`shows(unit, whistle=…)`: what a loaded whistle looks like, for the audit's before and after."""
         self.name = name
+        self.shows = shows
+        self.keyring = Keyring.of(settings.keys_file)
         self.settings = settings
         self.time = time
         self.engine = make_engine(settings.database_url, pool_size=settings.pool_size, name=name)
@@ -145,13 +155,35 @@ class Service:
         return metrics_text(self.metrics)
 
     async def command(self, act: Callable[[Unit], Any], request: Request, **about: Any) -> Any:
-        """Carry out a command of an HTTP request in the next transaction; `about` is for `Work`."""
-        return await self.group.do(Work(act=act, trace=trace_of(request), **about))
+        """Carry out a command of an HTTP request in the next transaction, and note who asked; `about` is for `Work`."""
+        whistle: UUID | None = about.get("whistle")
+        shows = None if whistle is None or self.shows is None else partial(self.shows, whistle=whistle)
+        deed = deed_of(request, str(whistle) if whistle else None, shows)
+        return await self.group.do(Work(act=act, trace=trace_of(request), deed=deed, **about))
 
 
 def trace_of(request: Request) -> Trace:
     """The trace the caller began, or a new one."""
     return new_trace(request.headers.get("traceparent"))
+
+
+def deed_of(request: Request, subject: str | None, shows: Callable[[Unit], Shown | None] | None = None) -> Deed:
+    """What a request asks for, for the audit: the route's name, its path and its body, without what is nobody's."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    route = request.scope.get("route")
+    body = getattr(request, "parsed", None)
+    asked = {**request.path_params, **(body if isinstance(body, dict) else {})}
+    return Deed(
+        actor=caller.actor if caller else "nobody",
+        name=caller.name if caller else "",
+        role=caller.role if caller else None,
+        scope=caller.scope if caller else None,
+        action=getattr(route, "name", request.url.path),
+        subject=subject,
+        address=request.client.host if request.client else "",
+        asked={name: value for name, value in asked.items() if name not in _NOT_KEPT},
+        shows=shows,
+    )
 
 
 async def service_of(request: Request) -> Service:
@@ -168,7 +200,49 @@ async def current_caller(request: Request, service: Here) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("a bearer token is required")
-    return await service.tokens.caller(token.strip())
+    request.state.caller = caller = await service.tokens.caller(token.strip())
+    return caller
 
 
 CurrentCaller = Annotated[Caller, Depends(current_caller)]
+
+
+def may(right: Right) -> Any:
+    """For a route's signature, `Annotated[Caller, may("whistle.blow")]`: whoever calls, if their role has this right.
+
+    Decided before the body is looked at. Raises Unauthenticated and Forbidden.
+    """
+
+    async def allowed(caller: CurrentCaller) -> Caller:
+        caller.needs(right)
+        return caller
+
+    return Depends(allowed)
+
+
+def session_cookie(service: Service, request: Request) -> str:
+    """The name of the cookie that carries a session of this service's. Browsers keep `__Host-` to this very host and
+    to TLS; the services of one host share its cookies whatever their ports, hence a name for each."""
+    plain = f"whistle-{service.name.replace('.', '-')}"
+    return f"__Host-{plain}" if request.url.scheme == "https" else plain
+
+
+async def find_session_of(request: Request, service: Service) -> Session | None:
+    """The live session behind this request's cookie, or None."""
+    secret = request.cookies.get(session_cookie(service, request))
+    if not secret:
+        return None
+    async with service.engine.connect() as connection:
+        return await find_session(connection, secret)
+
+
+async def signed_in(request: Request, service: Here) -> Session | None:
+    """As `find_session_of`; a session in use is renewed."""
+    session = await find_session_of(request, service)
+    if session is not None and session.ageing:
+        async with service.group.unit() as unit:
+            await renew_session(unit, request.cookies[session_cookie(service, request)])
+    return session
+
+
+SignedIn = Annotated[Session | None, Depends(signed_in)]

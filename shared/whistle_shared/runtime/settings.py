@@ -1,5 +1,7 @@
 """What every service is told by its environment (prefix `WHISTLE_`)."""
 
+from pathlib import Path
+
 from pydantic import AwareDatetime, Field, PositiveFloat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -14,6 +16,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     log_level: str = "INFO"
+    keys_file: Path = Field(description="The process's own keys, one a line, the newest first")
+    objects_url: str = Field(description="Where photos and files are kept: file:///… or s3://bucket/prefix")
+    vault_url: str = Field(description="Where the keys of residents' data are kept, apart from any backup of the data")
+    trusted_proxies: str = Field("", description="Addresses whose X-Forwarded-For is believed, with commas between")
     pool_size: int = Field(8, ge=2, le=100)
     time_anchor_business: AwareDatetime | None = None
     time_anchor_wall: AwareDatetime | None = None

@@ -21,7 +21,6 @@ from whistle_shared.web.pages import (
     set_session_cookie,
 )
 from whistle_shared.web.problems import problem
-from whistle_shared.web.sessions import Session, close_session, find_session, open_session, renew_session, session_table
 
 __all__ = [
     "LANGUAGES",
@@ -35,25 +34,19 @@ __all__ = [
     "Look",
     "OptionalIdempotencyKey",
     "Page",
-    "Session",
     "Strict",
     "StrictRoute",
     "Templates",
     "When",
     "after",
-    "close_session",
     "elsewhere",
-    "find_session",
     "form_of",
     "keyed",
     "look_of",
     "make_app",
     "next_cursor",
-    "open_session",
     "page",
     "problem",
-    "renew_session",
     "respond",
-    "session_table",
     "set_session_cookie",
 ]

@@ -16,7 +16,7 @@ OptionalIdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", d
 
 def keyed(caller: Caller, key: str | None, *asked: str) -> Idempotency | None:
     """The request as one that may come again, if it carries a key. `asked`: what tells it from another request."""
-    return Idempotency.of(str(caller.token_id), key, *asked) if key else None
+    return Idempotency.of(caller.actor, key, *asked) if key else None
 
 
 def respond(answer: Answer, location: str | None = None) -> Response:

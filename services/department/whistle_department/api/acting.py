@@ -10,9 +10,9 @@ from fastapi import Depends, Request, Response
 
 from whistle_department import commands, domain, queries, store
 from whistle_department.api.views import task_view
-from whistle_shared.auth import Caller
+from whistle_shared.auth import Caller, Right
 from whistle_shared.db import Answer, Unit
-from whistle_shared.runtime import CurrentCaller, Here, Service
+from whistle_shared.runtime import Here, Service, may
 from whistle_shared.web import OptionalIdempotencyKey, keyed, respond
 
 Act = Callable[[Unit, commands.Actor], domain.Task]
@@ -36,7 +36,6 @@ class Desk:
 
     async def takes(self, step: domain.Step, act: Act, task_id: UUID, body: _Body, wants: Any = None) -> Response:
         """Carry out a step on one task. `wants`: what the command needs loaded beside the whistle."""
-        self.caller.needs("department")
         whistle_id = await queries.whistle_of(self.service.engine, self.caller, task_id)
         actor = commands.Actor(whistle_id, task_id, self.caller.scope, self.caller.name, body.person)
         return await self.does(
@@ -55,8 +54,17 @@ def _answer(unit: Unit, act: Act, actor: commands.Actor) -> Answer:
     return Answer(200, task_view(task, store.due_at(unit, task), unit.now).model_dump_json())
 
 
-async def _desk(caller: CurrentCaller, service: Here, request: Request, key: OptionalIdempotencyKey = None) -> Desk:
-    return Desk(caller, service, request, key)
+def _for(right: Right) -> Any:
+    async def desk(
+        caller: Annotated[Caller, may(right)], service: Here, request: Request, key: OptionalIdempotencyKey = None
+    ) -> Desk:
+        return Desk(caller, service, request, key)
+
+    return Depends(desk)
 
 
-AtDesk = Annotated[Desk, Depends(_desk)]
+AtDesk = Annotated[Desk, _for("task.act")]
+"""Whoever carries the task out."""
+
+AtHeadsDesk = Annotated[Desk, _for("task.ask")]
+"""Whoever speaks for the department: gives a task back, asks for time, appeals."""

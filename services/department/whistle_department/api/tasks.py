@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 
 from whistle_department import domain, queries
 from whistle_department.api.views import TaskDetail, TaskPage, task_detail, task_item
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code
-from whistle_shared.runtime import CurrentCaller, Here, Service
+from whistle_shared.runtime import Here, Service, may
 from whistle_shared.web import PROBLEMS, Cursor, Limit, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["tasks"], route_class=StrictRoute, responses=PROBLEMS)
@@ -21,7 +22,7 @@ async def registry_missing(service: Service) -> str | None:
 
 @router.get("/tasks", summary="The caller's tasks")
 async def list_tasks(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.read")],
     service: Here,
     state: Annotated[domain.State | None, Query(description="Only tasks in this state")] = None,
     department: Annotated[Code | None, Query(description="Only this department's tasks", examples=["CGJ"])] = None,
@@ -33,7 +34,6 @@ async def list_tasks(
     limit: Limit = 50,
 ) -> TaskPage:
     """A department sees its own tasks; the district and operations see all that are served here."""
-    caller.needs("department", "district", "operations")
     found = await queries.tasks(
         service.engine,
         caller,
@@ -51,7 +51,6 @@ async def list_tasks(
 
 
 @router.get("/tasks/{task_id}", summary="One task with its clocks and its history")
-async def read_task(task_id: UUID, caller: CurrentCaller, service: Here) -> TaskDetail:
+async def read_task(task_id: UUID, caller: Annotated[Caller, may("task.read")], service: Here) -> TaskDetail:
     """The lead also sees which of the assistants' clocks have passed their limits."""
-    caller.needs("department", "district", "operations")
     return task_detail(await queries.task(service.engine, caller, task_id), service.time.now())

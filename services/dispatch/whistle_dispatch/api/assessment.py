@@ -8,8 +8,9 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from whistle_dispatch import commands, domain, queries, store
 from whistle_dispatch.api.views import AppealView, Decision, DispatchView, appeal_view, carry_out, dispatch_view
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import (
     PROBLEMS,
     Cursor,
@@ -60,13 +61,12 @@ class Exclude(Decision):
 
 @router.get("/appeals", summary="Score appeals, newest first; `pending` is the desk")
 async def list_appeals(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
     status: Annotated[domain.RequestState | None, Query(description="Only appeals in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AppealView]:
-    caller.needs("district", "operations")
     found = await queries.requests(service.engine, ("appeal",), state=status, after=after(cursor), limit=limit)
     return Page(
         items=[appeal_view(known) for known in found],
@@ -78,13 +78,12 @@ async def list_appeals(
 async def decide_appeal(
     request_id: UUID,
     body: DecideAppeal,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.arbitrate")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Once, also after the whistle was closed. The street's score gets its next revision when it is granted."""
-    caller.needs("district")
     store.registry(service.replica)
     whistle_id = await queries.whistle_of_request(service.engine, request_id)
     marks = None if body.score is None else (body.score.parts, body.score.veto, body.score.total)
@@ -105,13 +104,12 @@ async def decide_appeal(
 async def exclude(
     task_id: UUID,
     body: Exclude,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.arbitrate")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """With the reason on record, also after the whistle was closed; measures show how many were left out."""
-    caller.needs("district")
     whistle_id = await queries.whistle_of_task(service.engine, task_id)
     return await carry_out(
         lambda unit: dispatch_view(

@@ -8,8 +8,9 @@ from pydantic import ConfigDict, Field
 
 from whistle_dispatch import commands, domain, queries, store
 from whistle_dispatch.api.views import Decision, DispatchView, carry_out, dispatch_view
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import (
     PROBLEMS,
     Cursor,
@@ -54,7 +55,7 @@ class CallSubstitute(Decision):
 
 @router.get("/dispatches", summary="Dispatches, newest first; `awaiting_triage` is the desk")
 async def list_dispatches(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
     state: Annotated[domain.State | None, Query(description="Only dispatches in this state")] = None,
     flag: Annotated[
@@ -63,7 +64,6 @@ async def list_dispatches(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DispatchView]:
-    caller.needs("district", "operations")
     found = await queries.dispatches(
         service.engine, state=state, silent=flag is not None, after=after(cursor), limit=limit
     )
@@ -74,8 +74,9 @@ async def list_dispatches(
 
 
 @router.get("/dispatches/{whistle_id}", summary="Who is responsible for a whistle")
-async def read_dispatch(whistle_id: UUID, caller: CurrentCaller, service: Here) -> DispatchView:
-    caller.needs("district", "operations")
+async def read_dispatch(
+    whistle_id: UUID, caller: Annotated[Caller, may("dispatch.read")], service: Here
+) -> DispatchView:
     known = await queries.dispatch(service.engine, whistle_id)
     return dispatch_view(known.dispatch, known.precedents)
 
@@ -84,13 +85,12 @@ async def read_dispatch(whistle_id: UUID, caller: CurrentCaller, service: Here) 
 async def route(
     whistle_id: UUID,
     body: RouteWhistle,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.route")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Only a whistle that awaits triage can be routed (409 otherwise)."""
-    caller.needs("district")
     store.registry(service.replica)
     return await carry_out(
         lambda unit: dispatch_view(commands.route_whistle(unit, whistle_id, body.departments)),
@@ -107,13 +107,12 @@ async def route(
 async def hand_over(
     whistle_id: UUID,
     body: ChangeLead,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.route")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """To a department that has a task under the whistle. No clock is touched."""
-    caller.needs("district")
     return await carry_out(
         lambda unit: dispatch_view(commands.change_lead(unit, whistle_id, body.department, body.reason, caller.name)),
         f"lead {whistle_id} {body.model_dump_json()}",
@@ -129,13 +128,12 @@ async def hand_over(
 async def call_substitute(
     whistle_id: UUID,
     body: CallSubstitute,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.route")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Once a department has been silent up to the whistle office's rung (409 before); its own clocks run on."""
-    caller.needs("district")
     store.registry(service.replica)
     return await carry_out(
         lambda unit: dispatch_view(commands.call_substitute(unit, whistle_id, body.department, body.role, body.reason)),

@@ -16,9 +16,10 @@ from whistle_dispatch.api.views import (
     dispute_view,
     precedent_view,
 )
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code, LongText
 from whistle_shared.db import Unit
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["disputes"], route_class=StrictRoute, responses=PROBLEMS)
@@ -50,13 +51,12 @@ class DecideDispute(Decision):
 
 @router.get("/disputes", summary="Disputes, newest return first; `open` is the desk")
 async def list_disputes(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
     status: Annotated[domain.DisputeState | None, Query(description="Only disputes in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DisputeView]:
-    caller.needs("district", "operations")
     found = await queries.disputes(service.engine, state=status, after=after(cursor), limit=limit)
     return Page(
         items=[dispute_view(dispute, asked) for dispute, asked in found],
@@ -68,13 +68,12 @@ async def list_disputes(
 async def decide_dispute(
     dispute_id: UUID,
     body: DecideDispute,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.arbitrate")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Once. The whistle's own due time does not move, whoever has the duty."""
-    caller.needs("district")
     store.registry(service.replica)
     whistle_id = await queries.whistle_of_dispute(service.engine, dispute_id)
 
@@ -99,13 +98,12 @@ async def decide_dispute(
 
 @router.get("/precedents", tags=["precedents"], summary="Precedents, by sub-category")
 async def list_precedents(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
     category: Annotated[Code | None, Query(description="Only about this sub-category", examples=["0701"])] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PrecedentView]:
-    caller.needs("district", "operations")
     found = await queries.precedents(service.engine, category=category, after=after(cursor), limit=limit)
     return Page(
         items=[precedent_view(ruling) for ruling in found],
@@ -121,13 +119,12 @@ async def list_precedents(
 )
 async def adopt(
     precedent_id: UUID,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.arbitrate")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Publishes the next version of the registry. Whistles that are under way keep their departments."""
-    caller.needs("district")
     store.registry(service.replica)
     return await carry_out(
         lambda unit: precedent_view(commands.adopt_precedent(unit, precedent_id, caller.name)),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from whistle_dispatch import store
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code
 from whistle_shared.errors import Invalid
 from whistle_shared.registry import (
@@ -20,7 +21,7 @@ from whistle_shared.registry import (
     Regulation,
     Street,
 )
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, Page, StrictRoute
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=PROBLEMS)
@@ -42,21 +43,21 @@ def _page(rows: Sequence[Row], cursor: str | None, limit: int) -> Page[Row]:
 
 @router.get("/departments", tags=["registry"], summary="Departments")
 async def departments(
-    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+    caller: Annotated[Caller, may("registry.read")], service: Here, cursor: RowCursor = None, limit: RowLimit = 200
 ) -> Page[Department]:
     return _page(store.registry(service.replica).departments, cursor, limit)
 
 
 @router.get("/streets", tags=["registry"], summary="Streets")
 async def streets(
-    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+    caller: Annotated[Caller, may("registry.read")], service: Here, cursor: RowCursor = None, limit: RowLimit = 200
 ) -> Page[Street]:
     return _page(store.registry(service.replica).streets, cursor, limit)
 
 
 @router.get("/grids", tags=["registry"], summary="Grids, of one street or of all")
 async def grids(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("registry.read")],
     service: Here,
     street: Annotated[Code | None, Query(description="Only this street's grids")] = None,
     cursor: RowCursor = None,
@@ -68,43 +69,44 @@ async def grids(
 
 @router.get("/categories", tags=["registry"], summary="Sub-categories with their routing")
 async def categories(
-    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+    caller: Annotated[Caller, may("registry.read")], service: Here, cursor: RowCursor = None, limit: RowLimit = 200
 ) -> Page[Category]:
     return _page(store.registry(service.replica).categories, cursor, limit)
 
 
 @router.get("/policies", tags=["registry"], summary="Limits by kind and urgency")
 async def policies(
-    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+    caller: Annotated[Caller, may("registry.read")], service: Here, cursor: RowCursor = None, limit: RowLimit = 200
 ) -> Page[Policy]:
     return _page(store.registry(service.replica).policies, cursor, limit)
 
 
 @router.get("/ladders", tags=["registry"], summary="The rungs of the three ladders")
 async def ladders(
-    caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+    caller: Annotated[Caller, may("registry.read")], service: Here, cursor: RowCursor = None, limit: RowLimit = 200
 ) -> Page[LadderRung]:
     return _page(store.registry(service.replica).ladders, cursor, limit)
 
 
 @router.get("/people", tags=["registry"], summary="Who is on duty, of one organisation or of all")
 async def people(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
     organisation: Annotated[Code | None, Query(description="Only this department's or street's, or `district`")] = None,
     cursor: RowCursor = None,
     limit: RowLimit = 200,
 ) -> Page[DutyPerson]:
-    caller.needs("district", "operations")
     rows = [row for row in store.registry(service.replica).people if organisation in (None, row.organisation)]
     return _page(rows, cursor, limit)
 
 
 @router.get("/duties", tags=["registry"], summary="The duty list")
-async def duties(caller: CurrentCaller, service: Here, cursor: RowCursor = None, limit: RowLimit = 200) -> Page[Duty]:
+async def duties(
+    caller: Annotated[Caller, may("registry.read")], service: Here, cursor: RowCursor = None, limit: RowLimit = 200
+) -> Page[Duty]:
     return _page(store.registry(service.replica).duties, cursor, limit)
 
 
 @router.get("/regulation", tags=["registry"], summary="The settings of the mechanism")
-async def regulation(caller: CurrentCaller, service: Here) -> Regulation:
+async def regulation(caller: Annotated[Caller, may("registry.read")], service: Here) -> Regulation:
     return store.registry(service.replica).regulation

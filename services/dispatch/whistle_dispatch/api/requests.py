@@ -8,7 +8,8 @@ from pydantic import ConfigDict
 
 from whistle_dispatch import commands, domain, queries
 from whistle_dispatch.api.views import Decision, DispatchView, MoreTimeView, carry_out, dispatch_view, more_time_view
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.auth import Caller
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import (
     PROBLEMS,
     Cursor,
@@ -46,13 +47,12 @@ class Resume(Decision):
 
 @router.get("/requests", summary="Requests for more time, newest first; `pending` is the desk")
 async def list_requests(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
     status: Annotated[domain.RequestState | None, Query(description="Only requests in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[MoreTimeView]:
-    caller.needs("district", "operations")
     found = await queries.requests(
         service.engine, ("extension", "suspension"), state=status, after=after(cursor), limit=limit
     )
@@ -66,13 +66,12 @@ async def list_requests(
 async def decide_request(
     request_id: UUID,
     body: DecideRequest,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.route")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Once; a suspension that runs on may be kept at every review."""
-    caller.needs("district")
     whistle_id = await queries.whistle_of_request(service.engine, request_id)
     return await carry_out(
         lambda unit: more_time_view(
@@ -101,12 +100,11 @@ async def decide_request(
 async def resume(
     task_id: UUID,
     body: Resume,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.route")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
-    caller.needs("district")
     whistle_id = await queries.whistle_of_task(service.engine, task_id)
     return await carry_out(
         lambda unit: dispatch_view(commands.resume_task(unit, whistle_id, task_id, body.reason, caller.name)),

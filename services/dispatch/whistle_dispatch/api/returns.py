@@ -8,8 +8,9 @@ from pydantic import ConfigDict, Field
 
 from whistle_dispatch import commands, domain, queries, store
 from whistle_dispatch.api.views import Decision, Departments, ReturnView, carry_out, return_view
+from whistle_shared.auth import Caller
 from whistle_shared.db import Unit
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["returns"], route_class=StrictRoute, responses=PROBLEMS)
@@ -31,13 +32,12 @@ class DecideReturn(Decision):
 
 @router.get("/returns", summary="Returns, newest first; `pending` is the desk")
 async def list_returns(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
     status: Annotated[domain.RequestState | None, Query(description="Only returns in this state")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[ReturnView]:
-    caller.needs("district", "operations")
     found = await queries.requests(service.engine, ("return",), state=status, after=after(cursor), limit=limit)
     return Page(
         items=[return_view(known) for known in found],
@@ -49,13 +49,12 @@ async def list_returns(
 async def decide_return(
     request_id: UUID,
     body: DecideReturn,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("dispatch.arbitrate")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Only while it is pending: once disputed, the dispute is decided (409)."""
-    caller.needs("district")
     store.registry(service.replica)
     whistle_id = await queries.whistle_of_request(service.engine, request_id)
 

@@ -10,20 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from whistle_escalation import commands, queries
-from whistle_shared.auth import Role
+from whistle_shared.auth import EVERYWHERE, Caller, Forbidden
 from whistle_shared.contracts.vocabulary import ClockName, ClockStatus, Code, EscalationStatus
 from whistle_shared.db import Answer
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, Cursor, Limit, Page, StrictRoute, after, next_cursor, respond
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=PROBLEMS)
-
-
-_SIDES: dict[str, tuple[Role, ...]] = {
-    "department": ("department",),
-    "street": ("street", "street_leader"),
-    "district": (),
-}
 
 
 class ClockView(BaseModel):
@@ -117,7 +110,7 @@ class Statistics(BaseModel):
 
 @router.get("/clocks", tags=["clocks"], summary="Clocks")
 async def list_clocks(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("clock.read")],
     service: Here,
     status: ClockStatus | None = None,
     name: ClockName | None = None,
@@ -134,7 +127,7 @@ async def list_clocks(
 
 @router.get("/escalations", tags=["escalations"], summary="Escalations, open or ended")
 async def list_escalations(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("clock.read")],
     service: Here,
     status: EscalationStatus | None = None,
     rung: Annotated[int | None, Query(ge=1, le=9)] = None,
@@ -155,10 +148,13 @@ async def list_escalations(
     response_model=EscalationView,
     summary="The person whom the rung called has seen it",
 )
-async def acknowledge(escalation_id: UUID, caller: CurrentCaller, service: Here, request: Request) -> Response:
+async def acknowledge(
+    escalation_id: UUID, caller: Annotated[Caller, may("escalation.acknowledge")], service: Here, request: Request
+) -> Response:
     """Later rungs still fire. A repetition keeps the first stamp."""
     row = await queries.escalation(service.engine, caller, escalation_id)
-    caller.needs("district", "operations", *_SIDES[row.side])
+    if caller.scope != EVERYWHERE and row.side != ("street" if caller.of_street else "department"):
+        raise Forbidden(f"this rung calls the {row.side}'s people")
     act = partial(
         commands.acknowledge_escalation,
         whistle_id=row.whistle_id,
@@ -171,7 +167,7 @@ async def acknowledge(escalation_id: UUID, caller: CurrentCaller, service: Here,
 
 
 @router.get("/statistics", tags=["statistics"], summary="Departments by what they do in time")
-async def statistics(caller: CurrentCaller, service: Here) -> Statistics:
+async def statistics(caller: Annotated[Caller, may("clock.read")], service: Here) -> Statistics:
     counted, by_rung = await queries.statistics(service.engine, caller)
     return Statistics(now=service.time.now(), departments=_departments(counted), open_by_rung=by_rung)
 

@@ -1,14 +1,16 @@
 """Why is it due then, over HTTP: each span counted, each day off, what moved the due time, and by which rules."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from whistle_escalation import domain, queries
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import ClockName, ClockStatus
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, StrictRoute
 from whistle_shared.worktime import SpanKind
 
@@ -73,7 +75,7 @@ class ExplanationView(BaseModel):
 
 
 @router.get("/clocks/{clock_id}/explanation", summary="Why is it due then?")
-async def explain(clock_id: UUID, caller: CurrentCaller, service: Here) -> ExplanationView:
+async def explain(clock_id: UUID, caller: Annotated[Caller, may("clock.read")], service: Here) -> ExplanationView:
     found, row = await queries.explanation(service.engine, service.replica, caller, clock_id)
     return _view(found, row.number)
 

@@ -10,10 +10,11 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from whistle_escalation import commands, domain, queries
 from whistle_escalation.api.clocks import EscalationView
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.escalation import EscalationRaised, LetterIssued
 from whistle_shared.contracts.vocabulary import Code, LongText, RungForm, ShortText
 from whistle_shared.db import Answer, Unit
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import (
     PROBLEMS,
     Cursor,
@@ -82,10 +83,13 @@ class LetterView(BaseModel):
 
 @router.post("/reminders", status_code=201, response_model=ReminderView, tags=["letters"], summary="Urge a department")
 async def remind(
-    body: Reminding, caller: CurrentCaller, service: Here, request: Request, key: OptionalIdempotencyKey = None
+    body: Reminding,
+    caller: Annotated[Caller, may("reminder.send")],
+    service: Here,
+    request: Request,
+    key: OptionalIdempotencyKey = None,
 ) -> Response:
     """催办. A street urges under its own whistles."""
-    caller.needs("street", "street_leader", "district", "operations")
     row = await queries.task(service.engine, caller, body.task_id)
 
     def act(unit: Unit) -> Answer:
@@ -98,10 +102,13 @@ async def remind(
 
 @router.post("/letters", status_code=201, response_model=LetterView, tags=["letters"], summary="Write a formal letter")
 async def write(
-    body: Writing, caller: CurrentCaller, service: Here, request: Request, key: OptionalIdempotencyKey = None
+    body: Writing,
+    caller: Annotated[Caller, may("letter.write")],
+    service: Here,
+    request: Request,
+    key: OptionalIdempotencyKey = None,
 ) -> Response:
     """函告, 督办, 通报 or 约谈: numbered, with a reply owed."""
-    caller.needs("district", "operations")
     row = await queries.task(service.engine, caller, body.task_id)
     series = domain.Series.at(service.time.now(), body.form)
     owed = domain.Owed(row.whistle_id, body.task_id, body.form, caller.name, text=body.text)
@@ -121,7 +128,7 @@ def _letter(word: LetterIssued, unit: Unit) -> LetterView:
 
 @router.get("/letters", tags=["letters"], summary="Letters and their replies")
 async def list_letters(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("clock.read")],
     service: Here,
     department: Code | None = None,
     whistle_id: UUID | None = None,
@@ -146,13 +153,12 @@ async def list_letters(
 async def jump(
     clock_id: UUID,
     body: Jumping,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("letter.write")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """The rungs below are passed over; those above still fire in their time. A rung is climbed once."""
-    caller.needs("district", "operations")
     row = await queries.clock(service.engine, caller, clock_id)
     known = await queries.matter(service.engine, row.whistle_id)
     form = commands.ladder_step(known, clock_id, body.rung).form

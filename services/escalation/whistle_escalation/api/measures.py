@@ -17,7 +17,7 @@ from whistle_shared.contracts.vocabulary import Code
 from whistle_shared.db import Answer, Unit
 from whistle_shared.errors import Invalid, NotFound, Unavailable
 from whistle_shared.registry import Registry
-from whistle_shared.runtime import CurrentCaller, Here, Service
+from whistle_shared.runtime import Here, Service, may
 from whistle_shared.web import (
     PROBLEMS,
     Cursor,
@@ -152,7 +152,7 @@ class PublishBoard(Strict):
 
 @router.get("/measures", summary="Rates and indices of a period")
 async def list_measures(
-    caller: CurrentCaller, service: Here, by: By = "department", period: PeriodName = None
+    caller: Annotated[Caller, may("clock.read")], service: Here, by: By = "department", period: PeriodName = None
 ) -> MeasuresView:
     """A task counts in the period in which it was called, a whistle in the one in which it was blown."""
     registry = _registry(service)
@@ -200,7 +200,7 @@ def _numbers(by: By, counts: measures.Counts, registry: Registry) -> list[Number
 @router.get("/measures/{name}/tasks", summary="The tasks behind a number")
 async def list_tasks_behind(
     name: Annotated[str, Path(max_length=40)],
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("clock.read")],
     service: Here,
     by: By = "department",
     unit: Code | None = None,
@@ -236,13 +236,12 @@ def _behind(row: Any, measure: measures.Measure) -> BehindView:
 @router.post("/boards", status_code=201, response_model=BoardView, summary="Publish a board")
 async def publish(
     body: PublishBoard,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("board.publish")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """The standings of the period as they are now, kept for ever, with the change of rank since the period before."""
-    caller.needs("district", "operations")
     registry = _registry(service)
     period = _period(service, registry, body.period)
     if period.starts_at > service.time.now():
@@ -265,7 +264,7 @@ def _publish(unit: Unit, wanted: ledger.BoardWanted, registry: Registry, by: str
 
 @router.get("/boards", summary="Published boards, newest first")
 async def list_boards(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("clock.read")],
     service: Here,
     by: By | None = None,
     period: PeriodName = None,

@@ -18,7 +18,6 @@ from whistle_escalation.commands.marking import (
     reply_to_letter,
     take_step,
 )
-from whistle_escalation.commands.sessions import sign_in, sign_out, stay_signed_in
 from whistle_escalation.commands.watching import recompute_matter, watch_matter
 from whistle_escalation.commands.writing import issue_letter, open_task, pass_on_urge, remind
 
@@ -43,9 +42,6 @@ __all__ = [
     "remind",
     "reopen_matter",
     "reply_to_letter",
-    "sign_in",
-    "sign_out",
-    "stay_signed_in",
     "take_step",
     "wait_for_routing",
     "watch_matter",

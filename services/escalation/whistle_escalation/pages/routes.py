@@ -9,27 +9,24 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
-from whistle_escalation import commands, queries
+from whistle_escalation import queries
 from whistle_escalation.pages import why as why_due
 from whistle_escalation.pages.live import Live
 from whistle_escalation.pages.words import Words, iso
 from whistle_shared.auth import Caller, Unauthenticated
 from whistle_shared.db import is_outage, is_transient
-from whistle_shared.runtime import Here, current_caller
+from whistle_shared.runtime import Here, SignedIn, current_caller, find_session_of
 from whistle_shared.web import (
     PAGE_HEADERS,
     PROBLEMS,
     Language,
     Templates,
     elsewhere,
-    form_of,
     look_of,
     page,
-    set_session_cookie,
 )
 
 log = structlog.get_logger(__name__)
-COOKIE = "whistle_session_escalation"
 _TRY_AGAIN = "5"
 
 
@@ -69,16 +66,9 @@ def _live(request: Request) -> Live:
     return live
 
 
-async def _viewer(request: Request, service: Here) -> Caller | None:
-    """Who is signed in with this request's cookie, or None. A session in use is renewed."""
-    secret = request.cookies.get(COOKIE)
-    session = await queries.session(service.engine, secret) if secret else None
-    if secret is None or session is None:
-        return None
-    if session.ageing:
-        async with service.group.unit() as unit:
-            commands.stay_signed_in(unit, secret)
-    return session.caller
+async def _viewer(session: SignedIn) -> Caller | None:
+    """Who is signed in with this request's cookie, or None."""
+    return session.caller if session else None
 
 
 Viewer = Annotated[Caller | None, Depends(_viewer)]
@@ -163,48 +153,10 @@ async def events(
     Never redirects."""
 
     async def still_welcome() -> bool:
-        return await _viewer(request, service) is not None
+        return await find_session_of(request, service) is not None
 
     live = _live(request)
     stream = live.stream(live.channel(lang, listener), last_event_id or after, still_welcome)
     return StreamingResponse(
         stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-
-
-@pages.get("/sign-in", include_in_schema=False)
-async def sign_in_page(request: Request, viewer: Viewer) -> Response:
-    if viewer is not None:
-        return elsewhere(request, "/")
-    return page(request, _sign_in_form(request, failed=False))
-
-
-def _sign_in_form(request: Request, *, failed: bool) -> str:
-    look = look_of(request)
-    return _templates(request).render(look.language, "sign_in.html", look=look, failed=failed)
-
-
-@pages.post("/sign-in", include_in_schema=False)
-async def sign_in(request: Request, service: Here) -> Response:
-    """Opens a session for the token's holder. A wrong token brings the form back with a word about it (401)."""
-    form = await form_of(request)
-    try:
-        caller = await service.tokens.caller(form.get("token", "").strip())
-    except Unauthenticated:
-        return page(request, _sign_in_form(request, failed=True), 401)
-    async with service.group.unit() as unit:
-        secret = await commands.sign_in(unit, caller)
-    answer = elsewhere(request, "/")
-    set_session_cookie(request, answer, COOKIE, secret)
-    return answer
-
-
-@pages.post("/sign-out", include_in_schema=False)
-async def sign_out(request: Request, service: Here) -> Response:
-    """Ends the session, here and for whoever else has the cookie."""
-    await form_of(request)
-    async with service.group.unit() as unit:
-        commands.sign_out(unit, request.cookies.get(COOKIE, ""))
-    answer = elsewhere(request, "/sign-in")
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
-    return answer

@@ -1,6 +1,7 @@
 """Drafts: kept, mended, handed up, joined to a whistle that is open; and the look for what is known already."""
 
 from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +14,7 @@ from whistle_intake.api.views import HandedUpView, LikenessView, WhistleView, an
 from whistle_shared.auth import Caller
 from whistle_shared.db import Answer, Unit
 from whistle_shared.errors import Invalid
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, StrictRoute, keyed
 
 router = APIRouter(prefix="/api/v1", tags=["drafts"], route_class=StrictRoute, responses=PROBLEMS)
@@ -21,10 +22,13 @@ router = APIRouter(prefix="/api/v1", tags=["drafts"], route_class=StrictRoute, r
 
 @router.post("/drafts", status_code=201, response_model=WhistleView, summary="Draft a whistle")
 async def draft(
-    body: DraftForm, caller: CurrentCaller, service: Here, request: Request, key: OptionalIdempotencyKey = None
+    body: DraftForm,
+    caller: Annotated[Caller, may("whistle.draft")],
+    service: Here,
+    request: Request,
+    key: OptionalIdempotencyKey = None,
 ) -> Response:
     """A community, a grid officer, a street or a department says what the matter is; nobody is called yet."""
-    caller.needs("community", "street", "street_leader", "department")
     matter = body.matter(caller)
     whistle_id = new_id()
     wish = store.Numbers(matter.street, domain.business_day(service.time.now()))
@@ -41,13 +45,12 @@ def _draft(unit: Unit, whistle_id: UUID, matter: domain.Matter, caller: Caller, 
 async def edit(
     whistle_id: UUID,
     body: DraftForm,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("whistle.draft")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Only a draft can be mended; its street stays."""
-    caller.needs("community", "street", "street_leader", "department")
     matter = body.matter(caller)
     asked = keyed(caller, key, f"PUT {whistle_id}", body.model_dump_json())
     act = partial(_edit, whistle_id=whistle_id, matter=matter, caller=caller)
@@ -63,14 +66,13 @@ def _edit(unit: Unit, whistle_id: UUID, matter: domain.Matter, caller: Caller) -
 async def submit(
     whistle_id: UUID,
     body: Submission,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("whistle.blow")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Blown, or waiting for a street leader's signature. 409 lists whistles that are alike: join an open one, reopen
     a closed one, or say why this is a matter of its own."""
-    caller.needs("street", "street_leader", "department", "district")
     asked = keyed(caller, key, f"submission {whistle_id}", body.model_dump_json())
     act = partial(_submit, whistle_id=whistle_id, caller=caller, reasons=body.reasons)
     wants = store.Wants(likes=body.distinct_reason is None)
@@ -86,13 +88,12 @@ def _submit(unit: Unit, whistle_id: UUID, caller: Caller, reasons: commands.Reas
 async def join(
     whistle_id: UUID,
     body: Joining,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("whistle.blow")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """The report becomes part of a whistle about the same matter instead of one of its own."""
-    caller.needs("street", "street_leader", "department", "district")
     asked = keyed(caller, key, f"joining {whistle_id} {body.whistle_id}")
     act = partial(_join, whistle_id=whistle_id, target=body.whistle_id, caller=caller)
     return await carried_out(service, request, act, whistle_id, asked, also=body.whistle_id)
@@ -104,10 +105,11 @@ def _join(unit: Unit, whistle_id: UUID, target: UUID, caller: Caller) -> Answer:
 
 
 @router.post("/duplicate-checks", summary="Look for whistles about the same matter")
-async def check_duplicates(body: DuplicateCheck, caller: CurrentCaller, service: Here) -> LikenessView:
+async def check_duplicates(
+    body: DuplicateCheck, caller: Annotated[Caller, may("whistle.read")], service: Here
+) -> LikenessView:
     """Before anything is drafted. Without grid and point the answer is empty."""
-    caller.needs("community", "street", "street_leader", "department", "district")
-    if caller.role != "department" and not caller.covers(body.street):
+    if not caller.of_department and not caller.covers(body.street):
         raise Invalid("street", f"street {body.street!r} is not yours")
     probe, regulation, now = body.probe(), registry_of(service).regulation, service.time.now()
     known = await queries.similar(service.engine, probe, regulation, now)

@@ -61,7 +61,7 @@ class DraftForm(Strict):
 
         Raises Invalid when the street is another's.
         """
-        initiator = caller.scope if caller.role == "department" else None
+        initiator = caller.scope if caller.of_department else None
         if initiator is None and not caller.covers(self.street):
             raise Invalid("street", f"street {self.street!r} is not yours")
         said = {name: getattr(self, name) for name in DraftForm.model_fields if name not in ("departments", "location")}

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from whistle_intake import commands, queries
 from whistle_intake.api.decided import MeetingView, carry_out, meeting_view, office_of
 from whistle_intake.api.registry import registry_of
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.intake import ActionItem
 from whistle_shared.contracts.vocabulary import Code, LongText, ShortText, Title
 from whistle_shared.db import Answer, Unit
 from whistle_shared.registry import Registry
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, Strict, StrictRoute, When
 
 router = APIRouter(prefix="/api/v1", tags=["meetings"], route_class=StrictRoute, responses=PROBLEMS)
@@ -81,7 +82,7 @@ class Meetings(BaseModel):
 async def convene_meeting(
     whistle_id: UUID,
     body: ConveneMeeting,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
@@ -103,8 +104,7 @@ def _convene(
 
 
 @router.get("/whistles/{whistle_id}/meetings", summary="The meetings under a whistle")
-async def list_meetings(whistle_id: UUID, caller: CurrentCaller, service: Here) -> Meetings:
-    caller.needs("street", "street_leader", "district", "operations")
+async def list_meetings(whistle_id: UUID, caller: Annotated[Caller, may("meeting.read")], service: Here) -> Meetings:
     found = await queries.meetings(service.engine, caller, whistle_id)
     return Meetings(items=[meeting_view(meeting) for meeting in found])
 
@@ -113,7 +113,7 @@ async def list_meetings(whistle_id: UUID, caller: CurrentCaller, service: Here) 
 async def file_minutes(
     meeting_id: UUID,
     body: FileMinutes,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,

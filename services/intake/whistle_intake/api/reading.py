@@ -19,7 +19,8 @@ from whistle_intake.api.decided import (
     request_view,
 )
 from whistle_intake.api.views import TaskView, WhistleView, of_row, task_view, view_of
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.auth import Caller
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, Cursor, Limit, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["whistles"], route_class=StrictRoute, responses=PROBLEMS)
@@ -48,7 +49,7 @@ class WhistleDetail(WhistleView):
 
 @router.get("/whistles", summary="The caller's whistles, newest first")
 async def list_whistles(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("whistle.read")],
     service: Here,
     state: Annotated[domain.State | None, Query(description="Only whistles in this state")] = None,
     cursor: Cursor = None,
@@ -60,7 +61,9 @@ async def list_whistles(
 
 
 @router.get("/whistles/{whistle_id}", summary="One whistle with its timeline")
-async def read_whistle(whistle_id: UUID, caller: CurrentCaller, service: Here) -> WhistleDetail:
+async def read_whistle(
+    whistle_id: UUID, caller: Annotated[Caller, may("whistle.read")], service: Here
+) -> WhistleDetail:
     row, tasks, told = await queries.whistle(service.engine, caller, whistle_id)
     decided = await queries.decisions(service.engine, whistle_id)
     return WhistleDetail(

@@ -16,10 +16,11 @@ from whistle_intake.api.decided import (
     request_view,
 )
 from whistle_intake.api.registry import registry_of
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import LongText
 from whistle_shared.db import Answer, Unit
 from whistle_shared.registry import Registry
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import (
     PROBLEMS,
     Cursor,
@@ -51,7 +52,7 @@ class DecideRequest(Strict):
 
 @router.get("/requests", summary="Requests that are for the street to decide, newest first")
 async def list_requests(
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("request.read")],
     service: Here,
     status: Annotated[
         Literal["pending", "granted", "refused"] | None, Query(description="Only requests that stand so")
@@ -59,7 +60,6 @@ async def list_requests(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[RequestItem]:
-    caller.needs("street", "street_leader", "district", "operations")
     found = await queries.requests(service.engine, caller, status=status, after=after(cursor), limit=limit)
     return Page(
         items=[
@@ -79,7 +79,7 @@ async def list_requests(
 async def decide_request(
     request_id: UUID,
     body: DecideRequest,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,

@@ -1,6 +1,7 @@
 """The street leader's desk: sign, or do not."""
 
 from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -11,7 +12,7 @@ from whistle_intake.api.forms import Rejection
 from whistle_intake.api.views import WhistleView, answer
 from whistle_shared.auth import Caller
 from whistle_shared.db import Answer, Unit
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, StrictRoute, keyed
 
 router = APIRouter(prefix="/api/v1", tags=["signatures"], route_class=StrictRoute, responses=PROBLEMS)
@@ -19,10 +20,13 @@ router = APIRouter(prefix="/api/v1", tags=["signatures"], route_class=StrictRout
 
 @router.post("/whistles/{whistle_id}/approval", response_model=WhistleView, summary="Sign a whistle")
 async def approve(
-    whistle_id: UUID, caller: CurrentCaller, service: Here, request: Request, key: OptionalIdempotencyKey = None
+    whistle_id: UUID,
+    caller: Annotated[Caller, may("whistle.sign")],
+    service: Here,
+    request: Request,
+    key: OptionalIdempotencyKey = None,
 ) -> Response:
     """A whistle that waits is blown. For an emergency that was blown at once the signature is given afterwards."""
-    caller.needs("street_leader")
     act = partial(_approve, whistle_id=whistle_id, caller=caller)
     return await carried_out(service, request, act, whistle_id, keyed(caller, key, f"approval {whistle_id}"))
 
@@ -36,13 +40,12 @@ def _approve(unit: Unit, whistle_id: UUID, caller: Caller) -> Answer:
 async def reject(
     whistle_id: UUID,
     body: Rejection,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("whistle.sign")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """The street handles the matter itself, or the draft goes back to be mended."""
-    caller.needs("street_leader")
     asked = keyed(caller, key, f"rejection {whistle_id} {body.model_dump_json()}")
     act = partial(_reject, whistle_id=whistle_id, caller=caller, body=body)
     return await carried_out(service, request, act, whistle_id, asked)

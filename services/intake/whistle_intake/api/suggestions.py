@@ -1,13 +1,16 @@
 """Which sub-category does this matter belong to? Proposed with reasons, never applied by itself."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from whistle_intake.api.registry import registry_of
 from whistle_intake.domain.suggestion import Suggestion, suggest
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Kind, LongText, Title, Urgency
 from whistle_shared.registry import Registry
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, Strict, StrictRoute
 
 router = APIRouter(prefix="/api/v1", tags=["drafts"], route_class=StrictRoute, responses=PROBLEMS)
@@ -44,7 +47,9 @@ class SuggestionList(BaseModel):
 
 
 @router.post("/suggestions", summary="Suggest a sub-category")
-async def suggest_category(body: Question, caller: CurrentCaller, service: Here) -> SuggestionList:
+async def suggest_category(
+    body: Question, caller: Annotated[Caller, may("whistle.read")], service: Here
+) -> SuggestionList:
     """From the title and the text, by the catalogue's names and the district's keyword list."""
     registry = registry_of(service)
     found = suggest(registry, body.title, body.description)

@@ -17,10 +17,11 @@ from whistle_intake.api.decided import (
     whistle_decided,
 )
 from whistle_intake.api.registry import registry_of
+from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code, LongText, Satisfaction, Text
 from whistle_shared.db import Answer, Unit
 from whistle_shared.registry import Registry
-from whistle_shared.runtime import CurrentCaller, Here
+from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, Strict, StrictRoute
 
 router = APIRouter(prefix="/api/v1", tags=["verification"], route_class=StrictRoute, responses=PROBLEMS)
@@ -93,7 +94,7 @@ async def verify_task(
     whistle_id: UUID,
     task_id: UUID,
     body: VerifyTask,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
@@ -115,7 +116,7 @@ async def score_task(
     whistle_id: UUID,
     task_id: UUID,
     body: ScoreTask,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
@@ -147,7 +148,7 @@ async def urge_task(
     whistle_id: UUID,
     task_id: UUID,
     body: UrgeTask,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
@@ -165,7 +166,7 @@ async def urge_task(
 async def resume_task(
     task_id: UUID,
     body: ResumeTask,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
@@ -184,7 +185,7 @@ async def resume_task(
 async def record_callback(
     whistle_id: UUID,
     body: RecordCallback,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("task.verify")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,

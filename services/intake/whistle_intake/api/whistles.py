@@ -1,6 +1,7 @@
 """Raise, list, follow, withdraw and reopen whistles."""
 
 from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -18,7 +19,7 @@ from whistle_intake.api.views import (
 from whistle_shared.auth import Caller
 from whistle_shared.db import Answer, Idempotency, Unit
 from whistle_shared.errors import Invalid, Unavailable
-from whistle_shared.runtime import CurrentCaller, Here, Service
+from whistle_shared.runtime import Here, Service, may
 from whistle_shared.web import (
     PROBLEMS,
     IdempotencyKey,
@@ -32,13 +33,16 @@ router = APIRouter(prefix="/api/v1", tags=["whistles"], route_class=StrictRoute,
 
 @router.post("/whistles", status_code=201, response_model=HandedUpView, summary="Blow a whistle")
 async def raise_whistle(
-    body: RaiseWhistle, key: IdempotencyKey, caller: CurrentCaller, service: Here, request: Request
+    body: RaiseWhistle,
+    key: IdempotencyKey,
+    caller: Annotated[Caller, may("whistle.blow")],
+    service: Here,
+    request: Request,
 ) -> Response:
     """Draft and submission in one: answered 201, blown or waiting for a street leader's signature, only once it is
     durable. A repeat with the same key gives the same answer. 409 lists whistles that are alike."""
-    caller.needs("street", "street_leader", "department", "district")
     matter, reasons = body.matter(caller), body.reasons
-    idempotency = Idempotency.of(str(caller.token_id), key, "POST /whistles", body.model_dump_json())
+    idempotency = Idempotency.of(str(caller.actor), key, "POST /whistles", body.model_dump_json())
     await _check(service, matter, idempotency)
     whistle_id = new_id()
     wish = store.Numbers(matter.street, domain.business_day(service.time.now()))
@@ -72,13 +76,12 @@ def _raise(
 async def withdraw(
     whistle_id: UUID,
     body: Withdrawal,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("whistle.withdraw")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """Tasks are cancelled and clocks stop, even when this overtakes the dispatch. A repetition changes nothing."""
-    caller.needs("community", "street", "street_leader", "department", "district")
     asked = keyed(caller, key, f"withdrawal {whistle_id} {body.model_dump_json()}")
     act = partial(_withdraw, whistle_id=whistle_id, caller=caller, reason=body.reason)
     return await carried_out(service, request, act, whistle_id, asked)
@@ -93,13 +96,12 @@ def _withdraw(unit: Unit, whistle_id: UUID, caller: Caller, reason: str) -> Answ
 async def reopen(
     whistle_id: UUID,
     body: Reopening,
-    caller: CurrentCaller,
+    caller: Annotated[Caller, may("whistle.blow")],
     service: Here,
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """The matter came back, or was never solved: a new round, one step more urgent, the original lead first."""
-    caller.needs("street", "street_leader", "department", "district")
     asked = keyed(caller, key, f"reopening {whistle_id} {body.model_dump_json()}")
     act = partial(_reopen, whistle_id=whistle_id, caller=caller, body=body)
     return await carried_out(service, request, act, whistle_id, asked)

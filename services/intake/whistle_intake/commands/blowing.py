@@ -131,7 +131,7 @@ def _judge(
         replace(draft, submitted_by=caller.name),
         matter,
         registry.street_by_code[draft.street],
-        caller.name if caller.role == "street_leader" else None,
+        caller.name if caller.has("whistle.sign") else None,
         unit.now,
         registry.regulation,
         store.calendar(unit),

@@ -15,7 +15,7 @@ def withdraw_whistle(unit: Unit, whistle_id: UUID, caller: Caller, reason: str) 
     """
     whistle = store.of_caller(unit, whistle_id, caller)
     if whistle.stage != "draft":
-        caller.needs("street", "street_leader", "department", "district")
+        caller.needs("whistle.blow")
     if whistle.withdrawn_at is not None:
         return whistle
     withdrawn = domain.withdraw(whistle, unit.now)

@@ -34,7 +34,7 @@ async def whistles(
     """A page of the caller's whistles, newest first."""
     w = tables.whistle.c
     query = _SHOWN.order_by(w.whistle_id.desc()).limit(limit)
-    if caller.role == "department":
+    if caller.of_department:
         query = query.where(w.initiator == caller.scope)
     elif caller.scope != "*":
         query = query.where(w.street == caller.scope)

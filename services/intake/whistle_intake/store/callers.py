@@ -14,7 +14,7 @@ from whistle_shared.errors import NotFound
 
 def owns(caller: Caller, street: str, initiator: str | None) -> bool:
     """Whether a whistle exists for this caller: a department's own are those it called for itself."""
-    return caller.scope == initiator if caller.role == "department" else caller.covers(street)
+    return caller.scope == initiator if caller.of_department else caller.covers(street)
 
 
 def of_caller(unit: Unit, whistle_id: UUID, caller: Caller) -> domain.Whistle:

@@ -6,18 +6,102 @@ revision = "0001"
 down_revision = None
 
 _SCHEMA = """
+CREATE TABLE account (
+    account_id UUID NOT NULL,
+    username TEXT NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    part TEXT,
+    password TEXT,
+    must_change BOOLEAN NOT NULL,
+    password_at TIMESTAMP WITH TIME ZONE,
+    second_factor BYTEA,
+    second_factor_at TIMESTAMP WITH TIME ZONE,
+    second_factor_step BIGINT,
+    recovery JSONB NOT NULL,
+    issuer TEXT,
+    subject TEXT,
+    failures INTEGER NOT NULL,
+    locked_until TIMESTAMP WITH TIME ZONE,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    disabled_at TIMESTAMP WITH TIME ZONE,
+    signed_in_at TIMESTAMP WITH TIME ZONE,
+    PRIMARY KEY (account_id),
+    CONSTRAINT account_single_sign_on UNIQUE (issuer, subject),
+    CONSTRAINT account_issuer CHECK (num_nulls(issuer, subject) in (0, 2)),
+    CONSTRAINT account_second_factor CHECK ((second_factor_at is null) or (second_factor is not null)),
+    UNIQUE (username)
+);
 CREATE TABLE api_token (
     token_id UUID NOT NULL,
     name TEXT NOT NULL,
     digest BYTEA NOT NULL,
     role TEXT NOT NULL,
     scope TEXT NOT NULL,
+    part TEXT,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    expires_at TIMESTAMP WITH TIME ZONE,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     revoked_at TIMESTAMP WITH TIME ZONE,
+    used_at TIMESTAMP WITH TIME ZONE,
+    used_from TEXT,
     PRIMARY KEY (token_id),
     UNIQUE (digest)
 );
+CREATE TABLE audit (
+    audit_id BIGINT GENERATED ALWAYS AS IDENTITY,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    business_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    actor TEXT NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT,
+    scope TEXT,
+    action TEXT NOT NULL,
+    subject TEXT,
+    outcome TEXT NOT NULL,
+    address TEXT NOT NULL,
+    correlation_id UUID NOT NULL,
+    asked JSONB NOT NULL,
+    before JSONB,
+    after JSONB,
+    PRIMARY KEY (audit_id),
+    CONSTRAINT audit_outcome CHECK (outcome in ('done', 'refused', 'failed'))
+);
+CREATE INDEX audit_actor ON audit (actor, audit_id);
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_subject ON audit (subject, audit_id);
+CREATE TABLE audit_link (
+    position BIGINT NOT NULL,
+    audit_id BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
+    PRIMARY KEY (position),
+    UNIQUE (audit_id)
+);
+CREATE TABLE audit_head (
+    day DATE NOT NULL,
+    position BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
+    key_id TEXT NOT NULL,
+    signature BYTEA NOT NULL,
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (day)
+);
+CREATE TABLE web_session (
+    digest BYTEA NOT NULL,
+    session_id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    used_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    second_factor BOOLEAN NOT NULL,
+    address TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    PRIMARY KEY (digest),
+    UNIQUE (session_id)
+);
+CREATE INDEX web_session_account ON web_session (account_id);
 CREATE TABLE calendar_year (
     version INTEGER NOT NULL,
     year INTEGER NOT NULL,
@@ -59,6 +143,21 @@ CREATE TABLE outbox_due (
     PRIMARY KEY (event_id, receiver)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX outbox_due_next_at ON outbox_due (next_at);
+CREATE TABLE photo (
+    photo_id UUID NOT NULL,
+    owner TEXT NOT NULL,
+    subject TEXT,
+    person_id UUID,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    digest BYTEA NOT NULL,
+    added_by TEXT NOT NULL,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    PRIMARY KEY (photo_id)
+);
+CREATE INDEX photo_subject ON photo (subject);
+CREATE INDEX photo_unclaimed ON photo (added_at) WHERE subject is null and deleted_at is null;
 CREATE TABLE registry_part (
     version INTEGER NOT NULL,
     section TEXT NOT NULL,
