@@ -88,8 +88,18 @@ def _rule(zh: str, en: str, reach: Reach, *rights: frozenset[Right] | Right) -> 
 
 
 _SEES: frozenset[Right] = frozenset(
-    {"whistle.read", "request.read", "meeting.read", "clock.read", "dispatch.read", "registry.read"}
-) | frozenset({"task.read", "report.read", "photo.read"})
+    {
+        "whistle.read",
+        "request.read",
+        "meeting.read",
+        "clock.read",
+        "dispatch.read",
+        "registry.read",
+        "task.read",
+        "report.read",
+        "photo.read",
+    }
+)
 _GRID: frozenset[Right] = frozenset({"report", "report.read", "report.triage", "photo.add", "photo.read"})
 _COMMUNITY: frozenset[Right] = _GRID | {
     "person.unmask",
