@@ -29,11 +29,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 import structlog
+from argon2 import PasswordHasher
 
 from support import stack
 from support.city import City
 from support.workshop import Workshop
 from whistle_local import Infrastructure
+from whistle_shared.auth import passwords
 
 
 def pytest_configure() -> None:
@@ -43,6 +45,12 @@ def pytest_configure() -> None:
         processors=[structlog.processors.add_log_level, plain],
         wrapper_class=structlog.make_filtering_bound_logger("warning"),
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Tests sign in hundreds of times: their passwords are kept by parameters that cost next to nothing."""
+    passwords._argon2 = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,11 @@ import re
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from whistle_shared.contracts.dispatch import ClockSchedule, LadderStep
+from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec, LadderStep
 from whistle_shared.worktime import SHANGHAI, Calendar, Limit, due, points
+
+PER_PLAN = "per_plan@natural"
+"""In a limit's place: the clock waits for the plan."""
 
 parse_limit = lru_cache(maxsize=256)(Limit.parse)
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
@@ -63,3 +66,21 @@ def quiet_hours(quiet: str) -> tuple[timedelta, timedelta]:
         raise ValueError(f"{quiet[:40]!r} are no quiet hours: expected HH:MM-HH:MM")
     opens, closes, *_ = (timedelta(hours=int(match[hours]), minutes=int(match[hours + 1])) for hours in (1, 3))
     return opens, closes
+
+
+def spec_fault(spec: ClockSpec) -> str | None:
+    """What is wrong with a clock's terms, or None. A clock that cannot be counted may not start."""
+    try:
+        if not spec.limit.startswith(PER_PLAN):
+            parse_limit(spec.limit)
+        for step in spec.ladder:
+            for limit in filter(None, (step.delay, step.every)):
+                parse_limit(limit)
+            if step.quiet:
+                quiet_hours(step.quiet)
+    except ValueError as error:
+        return f"clock {spec.name!r}: {error}"
+    given = spec.schedule
+    if given and (len(given.rung_at), len(given.warn_at)) != (len(spec.ladder), len(spec.warn_percent)):
+        return f"clock {spec.name!r}: its schedule is not for its rungs and warnings"
+    return None

@@ -77,6 +77,10 @@ class Keyring:
         """A message's authentication tag, URL-safe, by the newest key."""
         return _tag(self._keys[0], message, purpose)
 
+    def tags(self, message: bytes, purpose: str) -> list[str]:
+        """The tags that each of the keys makes of a message, the newest key's first."""
+        return [_tag(key, message, purpose) for key in self._keys]
+
     def is_tag(self, tag: str, message: bytes, purpose: str) -> bool:
         """Whether any of the keys made this tag of this message."""
         return any(hmac.compare_digest(_tag(key, message, purpose).encode(), tag.encode()) for key in self._keys)

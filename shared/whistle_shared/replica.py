@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import structlog
+from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,6 +18,7 @@ from whistle_shared.contracts import Event
 from whistle_shared.contracts.dispatch import CalendarPublished, RegistryPublished
 from whistle_shared.db import Unit, is_passing
 from whistle_shared.db.tables import calendar_year, registry_part
+from whistle_shared.errors import Invalid
 from whistle_shared.messaging import RetryLater
 from whistle_shared.registry import Registry
 from whistle_shared.worktime import Calendar, CalendarYear, HoursProfile
@@ -131,7 +133,13 @@ def _calendar(published: list[CalendarPublished], version: int) -> Calendar:
 
 
 def on_registry_published(unit: Unit, event: Event[RegistryPublished]) -> None:
-    """Keep one part of a version."""
+    """Keep one part of a version. Raises Invalid for rows that no registry can hold: kept, they would stop every
+    reader."""
+    try:
+        Registry.from_rows(event.data.version, {event.data.section: event.data.rows})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise Invalid("rows", f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     keep_part(unit, event.data)
 
 
@@ -148,7 +156,13 @@ def keep_part(unit: Unit, part: RegistryPublished) -> None:
 
 
 def on_calendar_published(unit: Unit, event: Event[CalendarPublished]) -> None:
-    """Keep one version of one year."""
+    """Keep one version of one year. Raises Invalid for one that cannot be counted by."""
+    said = event.data.model_dump()
+    try:
+        CalendarYear.from_dict(said)
+        HoursProfile.from_dict(said)
+    except (ValueError, TypeError) as error:
+        raise Invalid("days", str(error)) from None
     keep_calendar(unit, event.data)
 
 

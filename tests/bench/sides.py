@@ -14,6 +14,7 @@ from time import monotonic
 
 import asyncpg
 import httpx
+from sqlalchemy import make_url
 
 from bench import bare
 from bench.celery_peer import schema
@@ -41,9 +42,12 @@ class Side:
 @asynccontextmanager
 async def ours(stack: Stack, addresses: Mapping[str, str]) -> AsyncIterator[Side]:
     """The five services, already started at these addresses."""
-    arguments = ("token", "create", "--plain", "--role", "district", "--scope", "*", "--name", "bench")
+    arguments = ("token", "create", "--plain", "--role", "arbitrator", "--scope", "*", "--name", "bench")
     token = await asyncio.to_thread(whistlectl, stack.root / "env" / "intake.env", *arguments)
-    urls = {name: url.replace("+asyncpg", "") for name, url in stack.infrastructure.database_urls.items()}
+    known = stack.infrastructure
+    place = known.database_admin_url.rpartition("/")[0]
+    # As the server's administrator, whom no row-level security keeps out.
+    urls = {name: f"{place}/{make_url(url).database}" for name, url in known.database_urls.items()}
     ledger = Ledger([urls["department"], urls["department-ga"]], urls["escalation"])
     await ledger.open()
     port = httpx.URL(addresses["intake"]).port

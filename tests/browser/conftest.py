@@ -15,6 +15,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from support.city import City
 from support.entrance import Entrance
 from support.places import ROOT
+from support.window import Somebody, somebody
 from whistle_local.browser import find_chromium
 
 # Milliseconds: a limit for a busy machine, never a measurement.
@@ -56,7 +57,7 @@ async def entrance(city: City) -> AsyncIterator[Entrance]:
 
 @dataclass
 class Visitor:
-    """Someone with a browser and, as they choose, a token."""
+    """Someone with a browser and, as they choose, an account."""
 
     city: City
     entrance: Entrance
@@ -93,12 +94,22 @@ class Visitor:
         height: int = 900,
         **context: str,
     ) -> AsyncIterator[Page]:
-        """A page behind the sign-in form, live."""
+        """The dashboard behind the sign-in form, live."""
+        person = await self.somebody(role, scope)
         async with self.at(path, width=width, height=height, **context) as page:
-            await page.fill("#token", await self.city.token("escalation", role, scope))
-            await page.click("main button")
+            await self.signs_in(page, person)
             await page.wait_for_selector("#light[data-state=live]")
             yield page
+
+    async def somebody(self, role: str = "arbitrator", scope: str = "*", **about: bool) -> Somebody:
+        """An account of the escalation service."""
+        return await somebody(self.city.services["escalation"], role, scope, **about)  # type: ignore[arg-type]
+
+    async def signs_in(self, page: Page, person: Somebody) -> None:
+        """Fill in the form that is before them."""
+        await page.fill("#username", person.username)
+        await page.fill("#password", person.password)
+        await page.click("main button.main")
 
 
 @pytest.fixture

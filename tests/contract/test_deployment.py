@@ -20,9 +20,11 @@ import yaml
 
 from support.places import ROOT, SAMPLE
 from support.stack import PROCESSES
+from whistle_ctl import migrate
 from whistle_ctl.topology import instances, read_passwords
 from whistle_dispatch.domain import read_pack
 from whistle_local import Infrastructure
+from whistle_shared.keyring import Keyring
 
 COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
@@ -37,6 +39,11 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for _ in range(2):
         subprocess.run([ROOT / "deploy" / "compose" / "make-env.sh", file], check=True, capture_output=True)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    keys = file.with_name(".keys")
+    assert {path.name for path in keys.iterdir()} == {f"{process}.keys" for process in PROCESSES}
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+    made = {Keyring.of(path).sign(b"")[0] for path in keys.iterdir()}
+    assert len(made) == len(PROCESSES)
     pairs = [line.split("=", 1) for line in file.read_text().splitlines()]
     assert len({name for name, _ in pairs}) == len(pairs)
     return dict(pairs)
@@ -131,13 +138,42 @@ def test_each_process_gets_settings_that_it_understands(
     database = "whistle_" + producer.replace(".", "_")
     assert urlsplit(settings.database_url).username == database
     assert urlsplit(settings.database_url).path == f"/{database}"
-    migration = services[f"ctl-{process}"]
-    assert (migration["command"], migration["environment"]) == (["migrate", room], about["environment"])
-    assert set(about["environment"]) - {"WHISTLE_INSTANCE"} == {
-        f"WHISTLE_{field.upper()}" for field in ("database_url", "amqp_url", "host", "port")
-    }
+    told = ("database_url", "amqp_url", "host", "port", "keys_file", "objects_url", "vault_url")
+    assert set(about["environment"]) - {"WHISTLE_INSTANCE"} == {f"WHISTLE_{field.upper()}" for field in told}
+    mounted = {volume.partition(":")[2]: volume.partition(":")[0] for volume in about["volumes"]}
+    assert mounted[urlsplit(settings.vault_url).path] == f"{process}-vault"
+    takes_photos = room in {"intake", "department"}
+    assert mounted[urlsplit(settings.objects_url).path] == ("objects" if takes_photos else f"{process}-objects")
+    assert about["secrets"] == [{"source": process, "target": settings.keys_file.name}]
+    assert settings.keys_file.parent == Path("/run/secrets")
     if room == "department":
         assert about["environment"]["WHISTLE_INSTANCE"] == producer.removeprefix("department.")
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_the_owner_of_a_schema_is_known_to_the_migration_alone(services: dict[str, Any], process: str) -> None:
+    about, room = services[process], PROCESSES[process].split(".")[0]
+    migration = services[f"ctl-{process}"]
+    environment = dict(migration["environment"])
+    owner = urlsplit(environment.pop("WHISTLE_DATABASE_OWNER_URL"))
+    assert (migration["command"], environment) == (["migrate", room], about["environment"])
+    assert [about[kind] == migration[kind] for kind in ("secrets", "volumes")] == [True, True]
+    database = "whistle_" + PROCESSES[process].replace(".", "_")
+    assert (owner.username, owner.path) == (f"{database}_owner", f"/{database}")
+    others = [name for name, other in services.items() if str(owner.password) in str(other.get("environment"))]
+    assert sorted(others) == sorted([f"ctl-{process}", "postgres"])
+
+
+def test_what_is_mounted_is_there(services: dict[str, Any], passwords: dict[str, str]) -> None:
+    """Every key file is one that make-env.sh writes, every volume is declared, and its folder belongs to the images'
+    user, or a process could write nothing into it."""
+    whole = yaml.safe_load(re.sub(r"\$\{[^}]*\}", "x", COMPOSE.read_text("utf-8")))
+    assert {about["file"] for about in whole["secrets"].values()} == {
+        f"./.keys/{process}.keys" for process in PROCESSES
+    }
+    used = {volume.partition(":")[0] for about in services.values() for volume in about.get("volumes", ())}
+    assert {name for name in used if not name.startswith(".")} == set(whole["volumes"])
+    assert re.search(r"install -d -o whistle -g whistle -m 700 /objects /vault$", DOCKERFILE.read_text(), re.MULTILINE)
 
 
 def test_the_topology_job_knows_every_instance_of_the_sample_district(services: dict[str, Any]) -> None:
@@ -182,26 +218,45 @@ def database_of(producer: str) -> str:
 
 @pytest.fixture
 def roles(infrastructure: Infrastructure, services: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """roles.sql, run; yields its passwords by producer."""
+    """roles.sql, run; yields the passwords of its ten roles."""
     given = {name: word for name, word in services["postgres"]["environment"].items() if "_DATABASE_" in name}
     remove = "".join(
-        f"drop database if exists {name} with (force); drop role if exists {name};\n"
+        f"drop database if exists {name} with (force); drop role if exists {name}; drop role if exists {name}_owner;\n"
         for name in map(database_of, PROCESSES.values())
     )
     psql(infrastructure.database_admin_url, remove)
     psql(infrastructure.database_admin_url, ROLES.read_text().replace("whistle_", PREFIX), **given)
-    yield {name: given[f"{name.replace('.', '_').upper()}_DATABASE_PASSWORD"] for name in PROCESSES.values()}
+    prefixes = {database_of(name): name.replace(".", "_").upper() for name in PROCESSES.values()}
+    yield {name: given[f"{prefix}_DATABASE_PASSWORD"] for name, prefix in prefixes.items()} | {
+        f"{name}_owner": given[f"{prefix}_DATABASE_OWNER_PASSWORD"] for name, prefix in prefixes.items()
+    }
     psql(infrastructure.database_admin_url, remove)
 
 
 async def test_each_role_may_enter_its_own_database_and_no_other(
     infrastructure: Infrastructure, roles: dict[str, str]
 ) -> None:
+    """And only the owner may make tables there; `whistlectl migrate` then says what the service's role may do."""
     place = infrastructure.database_admin_url.rpartition("@")[2].rpartition("/")[0]
-    for producer, password in roles.items():
-        login = f"postgresql://{database_of(producer)}:{password}@{place}"
-        own = await asyncpg.connect(f"{login}/{database_of(producer)}")
-        await own.execute("create table proof (it int)")
+    assert len(roles) == 2 * len(PROCESSES)
+    for role, password in roles.items():
+        database, login = role.removesuffix("_owner"), f"postgresql://{role}:{password}@{place}"
+        own = await asyncpg.connect(f"{login}/{database}")
+        if role.endswith("_owner"):
+            await own.execute("create table proof (it int)")
+        else:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await own.execute("create table proof (it int)")
         await own.close()
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await asyncpg.connect(f"{login}/{database_of('intake' if producer != 'intake' else 'dispatch')}")
+            await asyncpg.connect(f"{login}/{database_of('intake' if 'intake' not in role else 'dispatch')}")
+
+
+async def test_migrating_gives_each_service_its_grants(infrastructure: Infrastructure, roles: dict[str, str]) -> None:
+    place = infrastructure.database_admin_url.rpartition("@")[2].rpartition("/")[0]
+    database = database_of("intake")
+    urls = [f"postgresql+asyncpg://{role}:{roles[role]}@{place}/{database}" for role in (database, f"{database}_owner")]
+    await migrate.migrate(urls[0], "intake", urls[1])
+    service = await asyncpg.connect(urls[0].replace("+asyncpg", ""))
+    assert await service.fetch("select * from outbox") == []
+    await service.close()

@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from whistle_demo import count, pack, play, scenario, show, stage
-from whistle_local import Stack
+from whistle_local import Stack, preparation
+from whistle_local.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
 VICTIMS = ("intake", "dispatch", "broker", "department", "department-ga", "database", "escalation")
@@ -58,4 +59,7 @@ def test_killing_every_process_in_mid_flight_loses_and_doubles_nothing(stack: St
     assert summary.whistles_raised == len(scenario.script())
     assert len(summary.escalations_by_rung) >= 3
     assert all(stack.pid(victim) != before[victim] for victim in VICTIMS), "every victim was started again"
+    for service in SERVICES:  # whoever died while it linked: the chain of the audit is whole
+        said = preparation.whistlectl(stack.root / "env" / f"{service.name}.env", "audit", "verify")
+        assert "nothing is wrong" in said, f"{service.name}: {said}"
     assert TIMES.end - TIMES.opening > timedelta(seconds=PAUSE * len(VICTIMS) * TIMES.rate), "killed while it ran"

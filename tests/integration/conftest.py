@@ -1,16 +1,19 @@
-"""The yard: a vhost of its own with the whole topology, where no service listens."""
+"""The yard: a vhost of its own with the whole topology, where no service listens. And an audit of its own, to tamper
+with."""
 
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from support.auditing import Auditing
 from support.broker import Broker, in_vhost, remove_vhost
 from support.places import SAMPLE
-from support.stack import PROCESSES
+from support.stack import PROCESSES, make_database
 from support.yard import VHOST, Yard, logins
 from whistle_ctl import topology
 from whistle_dispatch.domain import read_pack
 from whistle_local import Infrastructure
+from whistle_shared.db import make_engine
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -31,3 +34,18 @@ async def yard(standing_yard: Yard) -> Yard:
     await topology.apply(standing_yard.management, standing_yard.document)
     await standing_yard.broker.purge()
     return standing_yard
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def auditing_url(infrastructure: Infrastructure) -> str:
+    return await make_database(infrastructure, "whistle_audit_test")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def auditing(infrastructure: Infrastructure, auditing_url: str) -> AsyncIterator[Auditing]:
+    engine = make_engine(auditing_url, pool_size=12)
+    made = Auditing(engine)
+    await made.make_tables()
+    await made.tampers("truncate audit, audit_link, audit_head restart identity")
+    yield made
+    await engine.dispose()

@@ -275,7 +275,7 @@ QUERIES = ["limit=-1", "limit=0", "limit=1000000000", "limit=ten", "cursor=forge
 @pytest.mark.parametrize(("producer", "path"), LISTS)
 async def test_a_page_that_cannot_be_is_refused(door: City, producer: str, path: str, query: str) -> None:
     """Row 39."""
-    role = {"role": "department", "scope": "CGJ"} if producer.startswith("department") else {}
+    role = {"role": "department_head", "scope": "CGJ"} if producer.startswith("department") else {}
     refused(await door.call(producer, "GET", f"/api/v1{path}?{query}", **role), 422)
 
 
@@ -286,7 +286,7 @@ async def test_a_page_that_cannot_be_is_refused(door: City, producer: str, path:
 async def test_an_odd_filter_is_ignored_or_refused_but_never_fails(
     door: City, producer: str, path: str, query: str
 ) -> None:
-    role = {"role": "department", "scope": "CGJ"} if producer.startswith("department") else {}
+    role = {"role": "department_head", "scope": "CGJ"} if producer.startswith("department") else {}
     answer = await door.call(producer, "GET", f"/api/v1{path}?{query}", **role)
     assert answer.status_code in (200, 422), answer.text
 

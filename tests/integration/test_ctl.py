@@ -194,11 +194,11 @@ async def test_a_token_works_until_it_is_revoked_or_expires(intake_database: Asy
     token = await tokens.create(engine, "street_initiator", "S01", "采薇街道")
     caller = await Tokens(engine).caller(token)
     assert (caller.role, caller.scope, caller.name) == ("street_initiator", "S01", "采薇街道")
-    await tokens.revoke(engine, caller.token_id)
+    await tokens.revoke(engine, caller.id)
     with pytest.raises(Unauthenticated):
         await Tokens(engine).caller(token)
     with pytest.raises(Refused, match="was revoked at"):
-        await tokens.revoke(engine, caller.token_id)
+        await tokens.revoke(engine, caller.id)
     with pytest.raises(Refused, match="there is no token with the id"):
         await tokens.revoke(engine, UUID(int=1))
     over = await tokens.create(engine, "arbitrator", "*", "gone", wall_now() - timedelta(seconds=1))
@@ -224,9 +224,9 @@ async def test_the_token_is_printed_once_and_alone_if_asked(intake_database: Asy
     assert (made.code, made.err) == (0, "")
     caller = await Tokens(intake_database).caller(made.out.removesuffix("\n"))
     listed = await whistlectl("--env-file", str(env), "token", "list")
-    assert str(caller.token_id) in listed.out
+    assert str(caller.id) in listed.out
     assert made.out.strip() not in listed.out
-    revoked = await whistlectl("--env-file", str(env), "token", "revoke", str(caller.token_id))
+    revoked = await whistlectl("--env-file", str(env), "token", "revoke", str(caller.id))
     assert revoked.code == 0
     with pytest.raises(Unauthenticated):
         await Tokens(intake_database).caller(made.out.strip())

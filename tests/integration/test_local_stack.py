@@ -1,5 +1,6 @@
 """The private stack: what it restarts, what it leaves behind (nothing), and whom it spares."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,12 +13,14 @@ import asyncpg
 import pytest
 
 from whistle_local import Infrastructure, Stack, StackError, browser, packages, ports, processes, state, waiting
+from whistle_local.database import Database, Passwords, owner_of
 from whistle_local.supervisor import Program, Supervisor
 
 _INTERRUPTED = """
 import sys
 from pathlib import Path
 from whistle_local import Stack, state
+from whistle_local.database import Database, Passwords, owner_of
 from whistle_local.supervisor import Program, Supervisor
 root = Path(sys.argv[1])
 known = state.load(root)
@@ -182,6 +185,22 @@ def test_all_carry_the_mark_and_are_found_when_the_supervisor_dies_first(tmp_pat
     assert processes.of_stack(tmp_path) == []
 
 
+def test_a_program_is_told_its_variables_as_they_are(tmp_path: Path) -> None:
+    """supervisord has its own ideas about percent signs, commas and quotation marks."""
+    said = {"ONE": '{"caller": 100, "urgent": 5}', "TWO": "a%20b, c='d';", "THREE": "file:///x?cafile=/y"}
+    program = Program("idle", ["sh", "-c", 'printf "%s\\n" "$ONE" "$TWO" "$THREE"; exec sleep 600'], said)
+    supervisor, log = Supervisor(tmp_path, ports.choose(), "secret"), tmp_path / "log" / "idle.log"
+    supervisor.start([program])
+    try:
+        waiting.until(lambda: log.exists() and len(log.read_text().splitlines()) == 3, 20, lambda: "it says nothing")
+        assert log.read_text().splitlines() == list(said.values())
+    finally:
+        supervisor.end()
+    for wrong in ("both \"kinds' of them", "'at an end"):
+        with pytest.raises(StackError, match="these quotation marks"):
+            Supervisor(tmp_path, 1, "x")._write([Program("idle", ["true"], {"WRONG": wrong})])
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)])
 def test_an_interrupted_stack_leaves_no_process(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """Ctrl-C and SIGTERM leave the `with` block in order: nothing that was started lives on."""
@@ -230,15 +249,45 @@ def test_leftovers_are_ended_killed_parts_restart_and_nothing_is_left(root: Path
 
 
 async def test_a_role_may_connect_to_its_own_database_only(infrastructure: Infrastructure) -> None:
-    """INVARIANT: each database is owned by the role of its name, and no other role may connect to it."""
-    own = infrastructure.database_urls["intake"].replace("+asyncpg", "")
-    connection = await asyncpg.connect(own)
-    try:
-        owner = await connection.fetchval(
-            "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
-        )
-        assert (owner, await connection.fetchval("SHOW fsync")) == ("whistle_intake", "on")
-    finally:
-        await connection.close()
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await asyncpg.connect(own, database="whistle_dispatch")
+    """INVARIANT: each database belongs to an owner of its own, and no other service's role may connect to it."""
+    for url in (infrastructure.database_urls["intake"], infrastructure.database_owner_urls["intake"]):
+        own = url.replace("+asyncpg", "")
+        connection = await asyncpg.connect(own)
+        try:
+            owner = await connection.fetchval(
+                "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+            )
+            assert (owner, await connection.fetchval("SHOW fsync")) == ("whistle_intake_owner", "on")
+        finally:
+            await connection.close()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(own, database="whistle_dispatch")
+
+
+async def test_a_database_of_the_services_own_role_is_handed_to_its_owner(infrastructure: Infrastructure) -> None:
+    """A profile made before there were owners: the tables stay, and the service's role loses them."""
+    name, server = "whistle_handed_over", Database(infrastructure.database_admin_url)
+    admin = await asyncpg.connect(server.admin_url)
+    await admin.execute(f"drop database if exists {name} with (force)")
+    for role in (name, owner_of(name)):
+        await admin.execute(f"drop role if exists {role}")
+    await admin.execute(f"create role {name} login password 'old'")
+    await admin.execute(f"create database {name} owner {name}")
+    before = await asyncpg.connect(server.url(name, name, "old").replace("+asyncpg", ""))
+    await before.execute("create table kept (it int)")
+    await before.close()
+
+    for _ in range(2):
+        await asyncio.to_thread(server.create, "a test", {name: Passwords(owner="first", service="second")})
+
+    service = await asyncpg.connect(server.url(name, name, "second").replace("+asyncpg", ""))
+    for refused in ("select * from kept", "drop table kept", "create table more (it int)"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await service.execute(refused)
+    await service.close()
+    owner = await asyncpg.connect(server.url(name, owner_of(name), "first").replace("+asyncpg", ""))
+    assert await owner.fetch("select * from kept") == []
+    await owner.execute("drop table kept")
+    await owner.close()
+    await admin.execute(f"drop database {name}")
+    await admin.close()

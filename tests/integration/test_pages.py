@@ -1,4 +1,4 @@
-"""The dashboard below the browser: sessions, forms, headers, and the stream. On the real city."""
+"""The dashboard below the browser: its sessions, headers, and the stream. On the real city."""
 
 import asyncio
 import re
@@ -18,12 +18,11 @@ from sqlalchemy import text
 from support.city import City
 from support.entrance import Entrance
 from support.waiting import until
+from support.window import OPERATOR, Somebody, somebody
 from whistle_escalation import queries
 from whistle_escalation.pages import live
-from whistle_shared.auth import revoke_token
+from whistle_shared.auth import disable_account, hold_account
 from whistle_shared.web import Language, Templates
-
-COOKIE = "whistle_session_escalation"
 
 
 @pytest_asyncio.fixture
@@ -36,14 +35,24 @@ async def entrance(city: City) -> AsyncIterator[Entrance]:
 
 
 @asynccontextmanager
-async def browser(entrance: Entrance, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """What a browser sends, with a session if there is a token."""
+async def visiting(entrance: Entrance, person: Somebody | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """What a browser sends, with a session if somebody is named."""
     headers = {"origin": entrance.address}
     async with httpx.AsyncClient(base_url=entrance.address, headers=headers, timeout=20, trust_env=False) as client:
-        if token is not None:
-            answer = await client.post("/sign-in", data={"token": token})
-            assert answer.status_code == 303, answer.text
+        if person is not None:
+            await enters(client, person)
         yield client
+
+
+async def enters(client: httpx.AsyncClient, person: Somebody) -> None:
+    answer = await client.post("/sign-in", data={"username": person.username, "password": person.password})
+    assert answer.status_code == 303, answer.text
+
+
+@pytest_asyncio.fixture
+async def viewer(city: City) -> Somebody:
+    """Somebody who sees the whole district."""
+    return await somebody(city.services["escalation"], "arbitrator", "*")
 
 
 class Listening:
@@ -94,23 +103,41 @@ async def position(city: City) -> int:
     return await queries.position(city.services["escalation"].engine)
 
 
-# -- sessions and forms
+# -- sessions
 
 
-async def test_invariant_a_session_ends_with_its_token(city: City, entrance: Entrance) -> None:
-    """INVARIANT: a session ends with its token, by signing out, or after IDLE without use."""
-    token = await city.token("escalation", "department", "YL")
+async def test_invariant_a_session_ends_with_its_account(city: City, entrance: Entrance, viewer: Somebody) -> None:
+    """INVARIANT: a session ends with its account, by signing out, after IDLE without use, and after LASTING in any
+    case."""
     service = city.services["escalation"]
-    caller = await service.tokens.caller(token)
-    async with browser(entrance, token) as client:
+    async with visiting(entrance, viewer) as client:
         assert (await client.get("/")).status_code == 200
         async with service.group.unit() as unit:
-            revoke_token(unit, caller.token_id)
+            await disable_account(unit, OPERATOR, await hold_account(unit, viewer.account_id))
         assert (await client.get("/")).headers["location"] == "/sign-in"
         assert (await client.head("/events")).status_code == 401
 
 
-async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, entrance: Entrance) -> None:
+async def test_a_session_ends_after_a_week_however_much_it_is_used(
+    city: City, entrance: Entrance, viewer: Somebody
+) -> None:
+    service = city.services["escalation"]
+    async with visiting(entrance, viewer) as client:
+        async with service.engine.begin() as connection:
+            await connection.execute(
+                text("update web_session set ends_at = now() + interval '2 h', expires_at = now() + interval '1 h'")
+            )
+        assert (await client.get("/")).status_code == 200
+        async with service.engine.begin() as connection:
+            found = await connection.execute(text("select expires_at = ends_at from web_session"))
+            assert found.scalar_one() is True
+            await connection.execute(text("update web_session set expires_at = now(), ends_at = now()"))
+        assert (await client.get("/")).status_code == 303
+
+
+async def test_a_session_expires_without_use_and_is_renewed_by_use(
+    city: City, entrance: Entrance, viewer: Somebody
+) -> None:
     service = city.services["escalation"]
 
     async def left() -> timedelta:
@@ -123,60 +150,30 @@ async def test_a_session_expires_without_use_and_is_renewed_by_use(city: City, e
         async with service.engine.begin() as connection:
             await connection.execute(text(f"update web_session set expires_at = expires_at - interval '{hours} h'"))
 
-    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
+    async with visiting(entrance, viewer) as client:
         await passes(11)
         assert await left() < timedelta(hours=2)
         assert (await client.get("/")).status_code == 200
         assert await left() > timedelta(hours=11)
         await passes(12)
         assert (await client.get("/")).status_code == 303
-        assert (
-            await client.post("/sign-in", data={"token": await city.token("escalation", "arbitrator", "*")})
-        ).status_code == 303
+        await enters(client, viewer)
         async with service.engine.connect() as connection:
             kept = await connection.execute(text("select count(*) from web_session"))
             assert kept.scalar_one() == 1
 
 
-async def test_the_database_does_not_know_the_cookie(city: City, entrance: Entrance) -> None:
-    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
-        secret = client.cookies[COOKIE]
+async def test_the_database_does_not_know_the_cookie(city: City, entrance: Entrance, viewer: Somebody) -> None:
+    async with visiting(entrance, viewer) as client:
+        secret = client.cookies["whistle-escalation"]
         async with city.services["escalation"].engine.connect() as connection:
             kept = await connection.execute(text("select encode(digest, 'escape') from web_session"))
             assert secret not in str(kept.all())
 
 
-@pytest.mark.parametrize("origin", [None, "null", "https://elsewhere.example", "http://127.0.0.1:1"])
-@pytest.mark.parametrize("form", ["/sign-in", "/sign-out"])
-async def test_invariant_a_form_is_accepted_only_from_its_own_origin(
-    city: City, entrance: Entrance, form: str, origin: str | None
-) -> None:
-    """INVARIANT: a form that changes something is accepted only from a page of this very origin."""
-    token = await city.token("escalation", "arbitrator", "*")
-    async with browser(entrance, token) as client:
-        headers = {"origin": origin} if origin else {}
-        if origin is None:
-            del client.headers["origin"]
-        answer = await client.post(form, data={"token": token}, headers=headers)
-        assert answer.status_code == 403
-        assert "set-cookie" not in answer.headers
-        assert (await client.get("/")).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"token=", b"token=%00", b"\xff\xfe", b"token=" + b"x" * 5000, b"&".join(b"a=1" for _ in range(99))]
-)
-async def test_a_strange_form_is_a_wrong_token(entrance: Entrance, body: bytes) -> None:
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    async with browser(entrance) as client:
-        answer = await client.post("/sign-in?lang=en", content=body, headers=headers)
-        assert answer.status_code == 401
-        assert "Check it and try again" in answer.text
-
-
-async def test_pages_and_answers_carry_a_strict_policy(city: City, entrance: Entrance) -> None:
+async def test_pages_and_answers_carry_a_strict_policy(city: City, entrance: Entrance, viewer: Somebody) -> None:
     """INVARIANT: a page needs no inline script and no inline style, so its policy allows none."""
-    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
+    async with visiting(entrance, viewer) as client:
         for path in ("/", "/?mode=wall&lang=en&theme=dark"):
             answer = await client.get(path)
             assert "unsafe" not in answer.headers["content-security-policy"]
@@ -188,13 +185,13 @@ async def test_pages_and_answers_carry_a_strict_policy(city: City, entrance: Ent
 
 
 async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_again(
-    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, viewer: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise ConnectionRefusedError
 
-    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
-        monkeypatch.setattr(queries, "session", away)
+    async with visiting(entrance, viewer) as client:
+        monkeypatch.setattr("whistle_shared.runtime.service.find_session", away)
         answer = await client.get("/")
         assert answer.status_code == 503
         assert answer.headers["refresh"] == "5"
@@ -205,16 +202,18 @@ async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_agai
 
 
 async def test_the_stream_never_redirects(entrance: Entrance) -> None:
-    async with browser(entrance) as client:
+    async with visiting(entrance) as client:
         for answer in (await client.get("/events"), await client.head("/events")):
             assert answer.status_code == 401
             assert "location" not in answer.headers
 
 
-async def test_hello_comes_first_with_what_business_time_needs(city: City, entrance: Entrance) -> None:
+async def test_hello_comes_first_with_what_business_time_needs(
+    city: City, entrance: Entrance, viewer: Somebody
+) -> None:
     """EVENTS.md R3."""
     async with (
-        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
+        visiting(entrance, viewer) as client,
         listening(client) as stream,
     ):
         hello = await stream.next()
@@ -228,9 +227,11 @@ async def test_hello_comes_first_with_what_business_time_needs(city: City, entra
         }
 
 
-async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(city: City, entrance: Entrance) -> None:
+async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(
+    city: City, entrance: Entrance, viewer: Somebody
+) -> None:
     async with (
-        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
+        visiting(entrance, viewer) as client,
         listening(client, after=await position(city)) as stream,
     ):
         assert (await stream.next())["event"] == "hello"
@@ -247,23 +248,23 @@ async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(c
 
 @pytest.mark.parametrize("last", ["999999999", "-1", "nonsense", "99999999999999999999999"])
 async def test_a_position_that_cannot_be_followed_asks_for_a_new_page(
-    city: City, entrance: Entrance, last: str
+    city: City, entrance: Entrance, viewer: Somebody, last: str
 ) -> None:
     async with (
-        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
+        visiting(entrance, viewer) as client,
         listening(client, {"last-event-id": last}) as stream,
     ):
         await stream.next("resync")
 
 
 async def test_a_page_too_far_behind_is_renewed(
-    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, viewer: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await position(city)
     await city.street("S01").blows(category="0701")
     await city.settles()
     monkeypatch.setattr(live, "KEPT", 1)
-    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
+    async with visiting(entrance, viewer) as client:
         latest = await position(city)
 
         async def shown() -> bool:
@@ -274,8 +275,8 @@ async def test_a_page_too_far_behind_is_renewed(
             await stream.next("resync")
 
 
-async def test_one_that_reconnects_misses_nothing(city: City, entrance: Entrance) -> None:
-    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
+async def test_one_that_reconnects_misses_nothing(city: City, entrance: Entrance, viewer: Somebody) -> None:
+    async with visiting(entrance, viewer) as client:
         before = await position(city)
         await city.street("S01").blows(category="0701")
         await city.settles()
@@ -291,7 +292,7 @@ async def test_invariant_a_panel_is_rendered_once_for_everybody(
     shown: live.Live = service.app.state.live
     district = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
     operations = await service.tokens.caller(await city.token("escalation", "operations", "*"))
-    department = await service.tokens.caller(await city.token("escalation", "department", "S01"))
+    department = await service.tokens.caller(await city.token("escalation", "department_head", "CGJ"))
     street = await service.tokens.caller(await city.token("escalation", "street_initiator", "S01"))
     channel = shown.channel("zh", district)
     assert shown.channel("zh", operations) is channel
@@ -310,11 +311,13 @@ async def test_invariant_a_panel_is_rendered_once_for_everybody(
     assert sorted(rendered) == sorted(f"_{name}.html" for name in frames[0].panels)
 
 
-async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, entrance: Entrance) -> None:
+async def test_invariant_a_panel_is_sent_at_most_once_a_second(
+    city: City, entrance: Entrance, viewer: Somebody
+) -> None:
     """The second half of the same INVARIANT: sent at most once a second, however fast things happen."""
     arrived: list[float] = []
     async with (
-        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
+        visiting(entrance, viewer) as client,
         listening(client, after=await position(city)) as stream,
     ):
         while len(arrived) < 4:
@@ -324,15 +327,15 @@ async def test_invariant_a_panel_is_sent_at_most_once_a_second(city: City, entra
     assert min(later - earlier for earlier, later in pairwise(arrived)) > 0.8
 
 
-async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance) -> None:
+async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance, viewer: Somebody) -> None:
     """INVARIANT: what a page shows is what the viewer's scope covers.
 
     INVARIANT: every number counts only what the viewer's scope covers.
     """
     """INVARIANT: what a page shows is what the viewer's scope covers.
     INVARIANT: every number counts only what the viewer's scope covers."""
-    token = await city.token("escalation", "department_head", "PSGS")
-    async with browser(entrance, token) as client:
+    head = await somebody(city.services["escalation"], "department_head", "PSGS")
+    async with visiting(entrance, head) as client:
         await city.street("S01").blows(category="0701")
         await city.street("S02").blows(category="1106", title="室温不足")
         await city.passes(minutes=16)
@@ -347,15 +350,15 @@ async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance
 
 
 async def test_the_stream_ends_when_the_service_stops_or_the_session_does(
-    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, viewer: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "BEAT", 0.5)
-    async with browser(entrance, await city.token("escalation", "arbitrator", "*")) as client:
+    async with visiting(entrance, viewer) as client:
         async with listening(client) as stream:
             await stream.next("hello")
             await client.post("/sign-out")
             await stream.ends()
-        await client.post("/sign-in", data={"token": await city.token("escalation", "arbitrator", "*")})
+        await enters(client, viewer)
         async with listening(client) as stream:
             await stream.next("hello")
             await entrance.close()
@@ -363,7 +366,7 @@ async def test_the_stream_ends_when_the_service_stops_or_the_session_does(
 
 
 async def test_the_dashboard_outlives_an_outage_of_the_database(
-    city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+    city: City, entrance: Entrance, viewer: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed: list[bool] = []
 
@@ -372,7 +375,7 @@ async def test_the_dashboard_outlives_an_outage_of_the_database(
         raise ConnectionRefusedError
 
     async with (
-        browser(entrance, await city.token("escalation", "arbitrator", "*")) as client,
+        visiting(entrance, viewer) as client,
         listening(client) as stream,
     ):
         await stream.next("hello")

@@ -157,8 +157,10 @@ async def test_nothing_is_done_without_yes(yard: Yard) -> None:
         said = await whistlectl("parking", command, amqp_admin_url=yard.url)
         assert said.code == 0, said.err
         assert "repeat with --yes" in said.out
-    assert await yard.parked() == ["m1"]
     said = await whistlectl("parking", "drop", "--yes", amqp_admin_url=yard.url)
+    assert (said.code, "WHISTLE_DATABASE_URL is not set" in " ".join(said.err.split())) == (2, True)
+    assert await yard.parked() == ["m1"], "nothing happens that could not be noted"
+    said = await whistlectl("parking", "drop", "--yes", amqp_admin_url=yard.url, database_url=yard.dispatch_url)
     assert (said.code, said.out.splitlines()[-1]) == (0, "1 of 1 parked messages dropped")
     assert await yard.parked() == []
 
@@ -169,7 +171,9 @@ async def test_ctrl_c_in_the_middle_of_a_replay_loses_nothing(yard: Yard) -> Non
     ids = {f"m{number}" for number in range(8)}
     for each in sorted(ids):
         await yard.park("dispatch", each)
-    process = await start("parking", "replay", "--yes", "--rate", "2", amqp_admin_url=yard.url)
+    process = await start(
+        *("parking", "replay", "--yes", "--rate", "2"), amqp_admin_url=yard.url, database_url=yard.dispatch_url
+    )
     assert process.stdout is not None
     assert b"replayed" in await process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -25,6 +25,12 @@ _ASPECTS = {
         select conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
         from pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n'""",
     "indexes": "select tablename, indexname, indexdef from pg_indexes where schemaname = 'public'",
+    "functions": "select proname, prosrc from pg_proc where pronamespace = 'public'::regnamespace",
+    "policies": """
+        select c.relname, c.relrowsecurity, c.relforcerowsecurity, p.polname, p.polcmd::text, p.polroles::text,
+               pg_get_expr(p.polqual, c.oid), pg_get_expr(p.polwithcheck, c.oid)
+        from pg_class c left join pg_policy p on p.polrelid = c.oid
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')""",
     "triggers": "select tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal",
 }
 

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import uvicorn
 
 from support.city import City
 from support.waiting import until
+from whistle_shared.runtime.process import config_of
+from whistle_shared.runtime.protocol import Bounds, GuardedProtocol
 
 
 class _Server(uvicorn.Server):
@@ -20,9 +23,11 @@ class _Server(uvicorn.Server):
 class Entrance:
     """The way in to one service; it can be shut and opened again at the same address."""
 
-    def __init__(self, city: City, producer: str) -> None:
+    def __init__(self, city: City, producer: str, bounds: Bounds | None = None) -> None:
+        """`bounds`: what a connection may take, where that is not the usual."""
         self._city = city
         self._producer = producer
+        self._bounds = bounds
         self._port = 0
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -33,10 +38,10 @@ class Entrance:
         return f"http://127.0.0.1:{self._port}"
 
     async def open(self) -> None:
-        app = self._city.services[self._producer].app
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=self._port, log_config=None, lifespan="off", timeout_graceful_shutdown=5
-        )
+        config = config_of(self._city.services[self._producer])
+        config.port, config.timeout_graceful_shutdown = self._port, 5
+        if self._bounds is not None:
+            config.http = partial(GuardedProtocol, bounds=self._bounds)  # type: ignore[assignment]
         server = _Server(config)
         self._server, self._serving = server, asyncio.create_task(server.serve())
 

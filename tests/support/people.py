@@ -65,7 +65,7 @@ class StreetOffice(StreetDecisions):
     async def says_as(
         self, role: str, path: str, body: dict[str, Any] | None = None, method: str = "POST", **headers: str
     ) -> httpx.Response:
-        """One request to intake by this street's `community`, `street` or `street_leader`; returns the answer."""
+        """One request to intake by this street's people of a role; returns the answer."""
         about: dict[str, Any] = {} if body is None else {"json": body}
         return await self.city.call(
             "intake", method, f"/api/v1{path}", role=role, scope=self.code, headers=headers, **about

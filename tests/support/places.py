@@ -6,7 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("intake", "dispatch", "department", "escalation")
 SAMPLE = ROOT / "deploy" / "district" / "sample"
-PROFILE = ROOT / ".local" / os.environ.get("WHISTLE_TEST_PROFILE", "test")
+# Tests that run side by side (pytest-xdist) have a broker and a database for each worker.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+PROFILE = ROOT / ".local" / "-".join(filter(None, (os.environ.get("WHISTLE_TEST_PROFILE", "test"), _WORKER)))
 
 
 def migrations(service: str) -> Path:
@@ -17,3 +19,7 @@ def migrations(service: str) -> Path:
 def package(service: str) -> Path:
     """The folder of a service's package."""
     return ROOT / "services" / service / f"whistle_{service}"
+
+
+ENTRANCE = ROOT / "shared" / "whistle_shared" / "entrance"
+"""The package whose templates, texts and static files the pages of every service stand on."""

@@ -13,7 +13,7 @@ async def failing_inserts(
 ) -> AsyncIterator[None]:
     """Inside the block the first `times` rows inserted into `table` for which `when` holds raise this SQLSTATE.
 
-    They are counted by a sequence, which no rollback takes back.
+    They are counted by a sequence, which no rollback takes back. `engine` connects as the owner of the table.
     """
     failing = (
         f"if {when} and nextval('sabotage') <= {times} then raise exception 'sabotage' using errcode = '{sqlstate}'"
@@ -21,13 +21,29 @@ async def failing_inserts(
     await _run(
         engine,
         "create sequence sabotage",
-        f"create function sabotage() returns trigger language plpgsql as $$begin {failing}; end if; return new; end$$",
+        "create function sabotage() returns trigger language plpgsql security definer as "
+        f"$$begin {failing}; end if; return new; end$$",
         f"create trigger sabotage before insert on {table} for each row execute function sabotage()",
     )
     try:
         yield
     finally:
         await _run(engine, "drop function sabotage cascade", "drop sequence sabotage")
+
+
+@asynccontextmanager
+async def failing_updates(engine: AsyncEngine, table: str, sqlstate: str) -> AsyncIterator[None]:
+    """Inside the block every update of `table` raises this SQLSTATE. `engine` connects as the owner of the table."""
+    raising = f"begin raise exception 'sabotage' using errcode = '{sqlstate}'; end"
+    await _run(
+        engine,
+        f"create function sabotage() returns trigger language plpgsql as $${raising}$$",
+        f"create trigger sabotage before update on {table} for each statement execute function sabotage()",
+    )
+    try:
+        yield
+    finally:
+        await _run(engine, "drop function sabotage cascade")
 
 
 async def _run(engine: AsyncEngine, *statements: str) -> None:

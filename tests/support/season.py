@@ -49,6 +49,7 @@ class Story:
     n: int
     begun: datetime
     said: list[Said] = field(default_factory=list)
+    reassigned: int = 0
 
     def says(self, data: EventData, at: datetime) -> None:
         self.said.append(Said(data, at, UUID(int=len(self.said))))
@@ -265,7 +266,9 @@ class Duty:
     def returns(self, start: datetime, at: datetime) -> bool:
         """Whether the task goes to somebody else."""
         upheld = self.story.may(50)
-        other = Duty(self.story, self.round_, "JT" if self.code != "JT" else "ZFJ", self.role, "reassigned-1")
+        to = "JT" if self.code != "JT" else "ZFJ"
+        self.story.reassigned += 1
+        other = Duty(self.story, self.round_, to, self.role, f"reassigned-{self.story.reassigned}")
         call = self.story.call(self.story.facts(start - HOUR / 60), self.round_, [other] if upheld else [])
         decided = dispatch.ReturnDecided.model_validate(
             {

@@ -8,6 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 
 import asyncpg
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from support.broker import Login, vhost_of, with_login
@@ -66,14 +67,15 @@ def _with_operator(infrastructure: Infrastructure) -> Infrastructure:
 
 async def _migrate_all(infrastructure: Infrastructure) -> None:
     for process, producer in PROCESSES.items():
-        await migrate_one(infrastructure.database_urls[process], migrations(room_of(producer)))
+        owner, app = infrastructure.database_owner_urls[process], infrastructure.database_urls[process]
+        await migrate_one(owner, migrations(room_of(producer)), make_url(app).username)
 
 
-async def migrate_one(url: str, versions: Path) -> None:
-    """Bring one database to the newest schema."""
+async def migrate_one(url: str, versions: Path, app: str | None = None) -> None:
+    """Bring one database to the newest schema; `app`: the role that gets the service's grants."""
     engine = create_async_engine(url)
     try:
-        await migrate(engine, versions)
+        await migrate(engine, versions, app)
     finally:
         await engine.dispose()
 

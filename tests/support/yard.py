@@ -38,6 +38,11 @@ class Yard:
         return self.broker.admin_url
 
     @property
+    def dispatch_url(self) -> str:
+        """The database in whose audit the operator's deeds stand."""
+        return self.infrastructure.database_urls["dispatch"]
+
+    @property
     def management(self) -> str:
         return self.infrastructure.management_url
 

@@ -56,13 +56,13 @@ async def test_a_communitys_draft_is_handed_up_signed_and_blown(city: City) -> N
 
         assert (await street.tries_to_step(draft, "approval")).status_code == 403
         signed = await street.signs(draft)
-        assert (signed["state"], signed["signed_by"]) == ("blown", "street_leader S01")
+        assert (signed["state"], signed["signed_by"]) == ("blown", "street_approver S01")
     await city.expects_tasks(draft, ["CGJ"])
     await city.expects_in_timeline(
         draft, "whistle_submitted", "whistle_approved", "whistle_blown", "whistle_dispatched"
     )
     seen = await street.sees(draft)
-    assert (seen["facts"]["blown_by"], seen["facts"]["title"]) == ("street S01", "两处井盖缺失")
+    assert (seen["facts"]["blown_by"], seen["facts"]["title"]) == ("street_initiator S01", "两处井盖缺失")
 
 
 async def test_a_leader_sends_a_draft_back_and_then_keeps_the_matter(city: City) -> None:
@@ -241,6 +241,7 @@ async def test_the_search_for_the_like_reads_a_few_rows_of_many(city: City) -> N
     engine, regulation = city.services["intake"].engine, city.pack.registry.regulation
     async with engine.begin() as connection:
         await connection.exec_driver_sql(_TWENTY_THOUSAND)
+    async with city.owner("intake").begin() as connection:
         await connection.exec_driver_sql("analyze whistle")
     asked = (["0701"], ["S01"], ["S01-G001"], [39.916], [39.917], [116.397], [116.398])
     parameters = ([uuid4()], *asked, *domain.since(regulation, city.time.now()))
@@ -312,7 +313,7 @@ async def test_a_matter_that_comes_back_reopens_the_closed_whistle(city: City) -
     (relapse,) = refused.json()["relapses"]
     assert relapse["whistle_id"] == whistle.whistle_id
     again = await street.says_as(
-        "street", relapse["reopening"].removeprefix("/api/v1"), {"cause": "relapse", "reason": "再次缺失"}
+        "street_initiator", relapse["reopening"].removeprefix("/api/v1"), {"cause": "relapse", "reason": "再次缺失"}
     )
     view = expect(again)
     assert (view["state"], view["round"], view["facts"]["urgency"]) == ("blown", 2, "urgent")
@@ -347,7 +348,7 @@ async def test_a_sub_category_is_suggested_with_reasons_a_person_can_read(city: 
     assert any("井盖" in reason for reason in best["reasons"])
     assert [item["score"] for item in items] == sorted((item["score"] for item in items), reverse=True)
     nothing = {"title": "xyz", "description": "xyz"}
-    assert expect(await city.street("S01").says_as("street", "/suggestions", nothing))["items"] == []
+    assert expect(await city.street("S01").says_as("street_initiator", "/suggestions", nothing))["items"] == []
 
 
 async def _told(city: City, whistle: Blown) -> list[str]:

@@ -36,7 +36,7 @@ async def test_a_firing_that_is_cut_off_halfway_fires_once_in_the_end(city: City
     The database shuts down three times between the claim and the commit.
     """
     whistle = await city.street("S01").blows("0701", departments=["CGJ"])
-    async with failing_inserts(city.services["escalation"].engine, "escalation", "57P01", times=3):
+    async with failing_inserts(city.owner("escalation"), "escalation", "57P01", times=3):
         await city.passes(minutes=16)
         await city.expects_escalation(department="CGJ", rung=1)
     assert await _times_said(city, whistle.whistle_id) == 1

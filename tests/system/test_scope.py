@@ -31,7 +31,7 @@ async def test_a_street_sees_and_withdraws_only_its_own_whistles(city: City) -> 
 
 
 async def test_a_department_sees_and_moves_only_its_own_tasks(city: City) -> None:
-    """INVARIANT: only a department's own token moves its task; the district and operations may look and no more."""
+    """INVARIANT: only a department's own people move its task; the district looks and no more."""
     whistle = await city.street("S01").blows("0701", departments=["CGJ", "PSGS"])
     theirs = await city.department("PSGS").task(whistle)
     mine = city.department("CGJ")

@@ -259,7 +259,7 @@ async def test_only_the_whistles_own_street_decides(city: City) -> None:
     ):
         answer = await city.call("intake", "POST", path, role=role, scope=scope, json={"passed": True})
         statuses[role] = answer.status_code
-    assert statuses == {"street": 404, "street_approver": 409, "community": 403, "district": 403}
+    assert statuses == {"street_initiator": 404, "street_approver": 409, "community": 403, "arbitrator": 403}
 
 
 async def test_what_was_not_submitted_is_neither_verified_nor_scored(city: City) -> None:

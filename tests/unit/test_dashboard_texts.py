@@ -7,12 +7,8 @@ from typing import Any, get_args
 from uuid import UUID
 
 import pytest
-from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
-from babel.messages.frontend import parse_mapping_cfg
-from babel.messages.pofile import read_po
 
-from support.places import package
+from support.places import ENTRANCE, package
 from whistle_escalation import queries
 from whistle_escalation.pages import panels, sentences
 from whistle_escalation.pages.words import CLOCKS, RUNGS, Words
@@ -22,8 +18,7 @@ from whistle_shared.registry import Registry
 from whistle_shared.web import LANGUAGES, Language, Templates
 
 PACKAGE = package("escalation")
-TEMPLATES = Templates(PACKAGE)
-KEYWORDS = {"gettext": None, "ngettext": (1, 2), "mark": None}
+TEMPLATES = Templates(PACKAGE, ENTRANCE)
 CHINESE = re.compile(r"[一-鿿，。；：（）]")
 NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 CLOCK = {"clock": "ack", "side": "department", "department": "CGJ", "due_at": "2026-06-01T01:45:00Z"}
@@ -104,19 +99,6 @@ SAID: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def catalogue() -> Catalog:
-    with (PACKAGE / "locale" / "en.po").open("rb") as file:
-        return read_po(file, locale="en", abort_invalid=True)
-
-
-def texts_in_use() -> set[str | tuple[str, ...]]:
-    """Every text that code and templates mark for translation, as pybabel with locale/babel.cfg finds it."""
-    with (PACKAGE / "locale" / "babel.cfg").open() as file:
-        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
-    found = extract_from_dir(PACKAGE, methods, options, KEYWORDS)
-    return {entry[2] for entry in found}
-
-
 def words(language: Language, registry: Registry | None = None) -> Words:
     return Words(language, TEMPLATES.texts[language], registry)
 
@@ -126,30 +108,6 @@ def happened(name: str, data: dict[str, Any], title: str | None = "Manhole cover
     return SimpleNamespace(
         position=7, key=key, at=NOW, data=data, number="S01-20260601-0001", title=title, street="S01"
     )
-
-
-def test_no_translation_is_missing_unsure_or_left_over() -> None:
-    messages = {message.id: message for message in catalogue() if message.id}
-    assert set(messages) == texts_in_use()
-    assert not [message.id for message in messages.values() if message.fuzzy or not _complete(message)]
-    assert not catalogue().obsolete
-
-
-def _complete(message: Message) -> bool:
-    forms = _forms(message)
-    return all(forms) and len(forms) == (2 if isinstance(message.id, tuple) else 1)
-
-
-def _forms(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
-
-
-def test_translations_fill_in_the_same_names() -> None:
-    names = re.compile(r"%\((\w+)\)s")
-    for message in catalogue():
-        ids = (message.id,) if isinstance(message.id, str) else message.id
-        for text in _forms(message):
-            assert sorted(names.findall(text)) == sorted(names.findall(ids[0])), message.id
 
 
 def test_every_event_type_is_told_or_left_out_on_purpose() -> None:
@@ -200,44 +158,6 @@ def test_panels_render_whole_in_both_languages(language: Language, scene: str) -
     assert "style=" not in html
     if scene == "full":
         assert {"街道侧", "暂定"} <= set(re.findall(r"[一-鿿]+", html)) or language == "en"
-
-
-def test_every_icon_in_use_is_drawn() -> None:
-    sprite = (PACKAGE / "static" / "icons.svg").read_text("utf-8")
-    drawn = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
-    named = re.compile(r'icon\("([\w-]+)"\)|"\w+": "([a-z-]+)"|"(clock|hourglass|hourglass-low|sun|moon|device)"\)')
-    used = {
-        next(filter(None, found))
-        for file in (PACKAGE / "templates").glob("*.html")
-        for found in named.findall(file.read_text("utf-8"))
-    }
-    assert used <= drawn
-    assert drawn - used == set()
-
-
-@pytest.mark.parametrize("sheet", ["pages.css", "dark.css"])
-def test_text_stands_out_from_its_ground(sheet: str) -> None:
-    """WCAG 2.2 AA: 4.5 : 1 for every pair of tokens that meet. Source: PAGES, table of tokens."""
-    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", (PACKAGE / "static" / sheet).read_text("utf-8")))
-    pairs = [(name, f"{name}-text") for name in colours if f"{name}-text" in colours]
-    pairs += [
-        (ground, ink) for ground in ("page", "surface") for ink in ("text", "muted", "link", "late-ink", "met-ink")
-    ]
-    assert len(pairs) >= 19
-    low = {pair: _contrast(*(colours[name] for name in pair)) for pair in pairs}
-    assert not {pair: value for pair, value in low.items() if value < 4.5}
-
-
-def _contrast(one: str, other: str) -> float:
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
-    channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def _clock(**about: Any) -> Any:

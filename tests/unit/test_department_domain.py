@@ -36,7 +36,7 @@ def a_task(presence: Presence = "on_site", **more: Any) -> domain.Task:
         task_id=more.pop("task_id", None) or uuid4(),
         whistle_id=more.pop("whistle_id", UUID(int=1)),
         round=1,
-        department=more.pop("department_head", "CGJ"),
+        department=more.pop("department", "CGJ"),
         called_as=more.pop("called_as", "lead"),
         presence=presence,
         origin="routed",

@@ -23,7 +23,7 @@ from whistle_shared.errors import IllegalTransition, Invalid, NotFound
 
 
 def street(code: str = "S01", name: str = "采薇街道") -> Caller:
-    return Caller(uuid4(), name, "street", code)
+    return Caller(uuid4(), name, "street_initiator", code)
 
 
 def minutes(after_nine: float) -> datetime:

@@ -322,7 +322,8 @@ def rows(story: list[Said]) -> list[Any]:
         if whistle_id is not None:
             known = known or measures.empty(whistle_id)
             measures.fold(known, said.data, said.at, said.event_id)
-    assert known is not None
+    if known is None:
+        return []
     tasks = sorted(known.tasks.values(), key=lambda task: task.task_id)
     return [ledger.whistle_row(known), *(ledger.task_row(known, task) for task in tasks)]
 

@@ -140,6 +140,30 @@ def test_a_service_can_neither_configure_nor_read_or_write_what_is_not_its_own(d
     assert writable == [entry["name"] for entry in document["exchanges"]]
 
 
+@pytest.mark.parametrize("user", USERS)
+def test_a_service_may_say_its_own_events_only_and_address_them(document: Document, user: str) -> None:
+    [allowed] = [found for found in document["topic_permissions"] if found["user"] == user]
+    assert (allowed["exchange"], re.search(allowed["read"], "to.GA")) == (EVENTS, None)
+    own = {key for key in TYPES if key.split(".")[0] == user.split(".", maxsplit=1)[0]}
+    assert own
+    assert {key for key in TYPES if re.search(allowed["write"], key)} == own
+    bound = {binding["routing_key"] for binding in document["bindings"] if binding["source"] == EVENTS}
+    assert {key for key in bound if re.search(allowed["write"], key)} - own == {k for k in bound if k.startswith("to.")}
+    for foreign in (
+        "",
+        "#",
+        "*",
+        "to.",
+        "to.#",
+        "x.to.GA",
+        f"{user}",
+        f"x{min(own)}",
+        f"{min(own)}.x",
+        f"{min(own)}\n",
+    ):
+        assert not re.search(allowed["write"].replace("$", r"\Z"), foreign), foreign
+
+
 def test_the_operator_alone_is_administrator_and_may_do_everything(document: Document) -> None:
     assert {user["name"]: user["tags"] for user in document["users"]} == {
         **{user: [] for user in USERS},
@@ -196,7 +220,9 @@ def test_a_broker_that_has_what_is_wanted_shows_no_drift(document: Document) -> 
     assert list(drift(document, newer)) == []
 
 
-@pytest.mark.parametrize("kind", ["users", "permissions", "exchanges", "queues", "bindings", "policies"])
+@pytest.mark.parametrize(
+    "kind", ["users", "permissions", "topic_permissions", "exchanges", "queues", "bindings", "policies"]
+)
 def test_each_thing_that_is_missing_is_named(document: Document, kind: str) -> None:
     for index, entry in enumerate(document[kind]):
         found = list(drift(document, without(document, kind, index)))
@@ -210,6 +236,7 @@ def test_each_thing_that_is_missing_is_named(document: Document, kind: str) -> N
         ("users", "password_hash", "other"),
         ("users", "tags", ["management"]),
         ("permissions", "configure", ".*"),
+        ("topic_permissions", "write", ".*"),
         ("exchanges", "type", "direct"),
         ("queues", "arguments", {"x-queue-type": "classic"}),
         ("policies", "pattern", ".*"),

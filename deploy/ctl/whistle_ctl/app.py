@@ -15,11 +15,15 @@ import typer
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from whistle_ctl import (
+    account,
     asyncapi,
+    audit,
+    keys,
     measures,
     migrate,
     outbox,
     parking,
+    person,
     registry,
     settings,
     simulate,
@@ -53,9 +57,13 @@ app = typer.Typer(
 app.command("migrate")(migrate.command)
 app.add_typer(topology.app, name="topology")
 app.add_typer(registry.app, name="registry")
+app.add_typer(account.app, name="account")
 app.add_typer(tokens.app, name="token")
+app.add_typer(keys.app, name="keys")
 app.add_typer(parking.app, name="parking")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(audit.app, name="audit")
+app.add_typer(person.app, name="person")
 app.add_typer(suggest.app, name="suggest")
 app.add_typer(measures.app, name="measures")
 app.command("simulate")(simulate.command)

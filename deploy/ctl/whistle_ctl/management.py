@@ -1,9 +1,10 @@
 """RabbitMQ's management API, as its administrator: definitions in and out, bindings away."""
 
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import httpx
 
@@ -13,18 +14,21 @@ _SECONDS = 60
 
 
 class Management:
-    """One broker's management API. `url`: http(s)://user:password@host:port, the user an administrator."""
+    """One broker's management API. `url`: http(s)://user:password@host:port, the user an administrator; with
+    `?cafile=FILE` the authorities in FILE are believed, else the system's."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username:
             raise Refused("the management address must look like http://administrator:password@host:15672")
         self.user = unquote(parts.username)
+        authorities = parse_qs(parts.query).get("cafile", [None])[0]
         self._client = httpx.AsyncClient(
             base_url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/api",
             auth=(self.user, unquote(parts.password or "")),
             timeout=_SECONDS,
             trust_env=False,
+            verify=ssl.create_default_context(cafile=authorities),
         )
 
     async def definitions(self) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from whistle_ctl import settings
-from whistle_ctl.database import engine_of, unit_of
+from whistle_ctl.database import deed, engine_of, unit_of
 from whistle_ctl.errors import Refused
 from whistle_ctl.record import Registries, revive, stream
 from whistle_ctl.terminal import harmless
 from whistle_escalation import ledger, measures
+from whistle_shared.db import note
 from whistle_shared.registry import Registry
 
 app = typer.Typer(no_args_is_help=True, help="The measures in escalation's database (WHISTLE_DATABASE_URL).")
@@ -87,9 +88,12 @@ async def rebuild(engine: AsyncEngine, dry_run: bool) -> int:
         folded = Folded()
         async for row in stream(unit.connection, measures.FOLDED):
             folded.take(row)
-        for known in folded.ledgers.values() if not dry_run else ():
-            ledger.put(unit, known)
-        return sum(len(known.tasks) for known in folded.ledgers.values())
+        tasks = sum(len(known.tasks) for known in folded.ledgers.values())
+        if not dry_run:
+            for known in folded.ledgers.values():
+                ledger.put(unit, known)
+            note(unit, deed("measures.rebuild"), "done", after={"tasks": tasks})
+        return tasks
 
 
 def _as_json(report: Report) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import make_url
 
 from whistle_ctl import settings
 from whistle_ctl.database import engine_of
@@ -26,15 +27,23 @@ class Service(StrEnum):
 def command(
     service: Annotated[Service, typer.Argument(help="The service whose schema the database gets.")],
 ) -> None:
-    """Bring the database (WHISTLE_DATABASE_URL) to the newest schema of SERVICE. Repeating it changes nothing."""
-    asyncio.run(migrate(settings.current().need("database_url"), service.value))
+    """Bring the database to the newest schema of SERVICE, as its owner (WHISTLE_DATABASE_OWNER_URL), and grant the
+    service's role (the user of WHISTLE_DATABASE_URL) what it needs. Repeating it changes nothing."""
+    now = settings.current()
+    asyncio.run(migrate(now.need("database_url"), service.value, now.database_owner_url))
     typer.echo(f"{service.value}: the schema is up to date")
 
 
-async def migrate(database_url: str, service: str) -> None:
-    """Apply the service's missing migrations. Raises Refused when the service is not installed."""
-    async with engine_of(database_url) as engine:
-        await db.migrate(engine, versions_of(service))
+async def migrate(database_url: str, service: str, owner_url: str = "") -> None:
+    """Apply the service's missing migrations. Without an owner's address the service's role is the owner too.
+
+    Raises Refused when the service is not installed, or its role is not named.
+    """
+    app = make_url(database_url).username if owner_url else None
+    if owner_url and app is None:
+        raise Refused("WHISTLE_DATABASE_URL names no user: whom to grant anything?")
+    async with engine_of(owner_url or database_url) as engine:
+        await db.migrate(engine, versions_of(service), None if app == engine.url.username else app)
 
 
 def versions_of(service: str) -> Path:

@@ -14,9 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_ctl import settings
-from whistle_ctl.database import engine_of
+from whistle_ctl.database import deed, engine_of, unit_of
 from whistle_ctl.errors import Refused
 from whistle_ctl.terminal import instant, moment
+from whistle_shared.db import note
 from whistle_shared.timesource import wall_now
 
 app = typer.Typer(no_args_is_help=True, help="The ledger of one service process (WHISTLE_DATABASE_URL).")
@@ -76,8 +77,11 @@ async def replay(engine: AsyncEngine, since: datetime, until: datetime, key: str
     done, after, after_id = 0, since, UUID(int=0)
     while True:
         chosen = {"since": since, "until": until, "key": key, "after": after, "after_id": after_id}
-        async with engine.begin() as connection:
-            rows = (await connection.execute(text(_BATCH_DUE), chosen)).all()
+        async with unit_of(engine, settings.OPERATOR) as unit:
+            rows = (await unit.connection.execute(text(_BATCH_DUE), chosen)).all()
+            if rows:
+                asked = {"since": since, "until": until, "key": key}
+                note(unit, deed("outbox.replay", asked), "done", after={"events": len(rows)})
         done += len(rows)
         if len(rows) < _BATCH:
             return done

@@ -7,10 +7,9 @@ INVARIANT: a replay reaches work queues of ours only, and a copy claims no sende
 
 import asyncio
 import base64
-import getpass
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,15 +23,19 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from yarl import URL
 
 from whistle_ctl import settings
+from whistle_ctl.database import deed, engine_of, operator, unit_of
 from whistle_ctl.errors import Refused
 from whistle_ctl.parked import Parked, Selection, read
 from whistle_ctl.settings import OPERATOR
 from whistle_ctl.terminal import harmless, instant, moment, table
+from whistle_shared.db import columns_of, note
 from whistle_shared.messaging import PARKING
 from whistle_shared.timesource import utc_text, wall_now
 
 app = typer.Typer(
-    no_args_is_help=True, help="Messages set aside (WHISTLE_AMQP_ADMIN_URL, else WHISTLE_AMQP_URL; user ctl)."
+    no_args_is_help=True,
+    help="Messages set aside (WHISTLE_AMQP_ADMIN_URL, else WHISTLE_AMQP_URL; user ctl). A replay or a drop stands in "
+    "the audit of the process whose WHISTLE_DATABASE_URL is given.",
 )
 _TIMEOUT = 5.0
 Tell = Callable[[Parked, str], None]
@@ -112,7 +115,9 @@ def replay_command(
     if dry_run:
         _say_what_would_be_done(selection, "replayed")
         return
-    counted = asyncio.run(replay(_address(), selection, rate, _operator(), _tell))
+    counted = asyncio.run(
+        noted("parking.replay", selection, lambda: replay(_address(), selection, rate, _operator(), _tell))
+    )
     typer.echo(f"{counted.selected} of {counted.total} parked messages replayed, {counted.refused} refused")
     if counted.refused:
         raise typer.Exit(1)
@@ -127,8 +132,21 @@ def drop_command(
     if dry_run:
         _say_what_would_be_done(selection, "dropped")
         return
-    counted = asyncio.run(drop(_address(), selection, _tell))
+    counted = asyncio.run(noted("parking.drop", selection, lambda: drop(_address(), selection, _tell)))
     typer.echo(f"{counted.selected} of {counted.total} parked messages dropped")
+
+
+async def noted(action: str, selection: Selection, act: Callable[[], Awaitable[Counted]]) -> Counted:
+    """Do it, and say so in the audit of the database that the environment names: that it begins, for the broker knows
+    no transaction with it, and what it came to."""
+    asked = columns_of(selection)
+    async with engine_of(settings.current().need("database_url")) as engine:
+        async with unit_of(engine, OPERATOR) as unit:
+            note(unit, deed(f"{action}.begun", asked), "done")
+        counted = await act()
+        async with unit_of(engine, OPERATOR) as unit:
+            note(unit, deed(action, asked), "done", after=columns_of(counted))
+    return counted
 
 
 async def browse(url: str, selection: Selection, see: Callable[[Parked], None]) -> Counted:
@@ -320,7 +338,7 @@ def _address() -> str:
 
 
 def _operator() -> str:
-    return f"{getpass.getuser()}@{os.uname().nodename}"[:100]
+    return f"{operator()}@{os.uname().nodename}"[:100]
 
 
 @contextmanager

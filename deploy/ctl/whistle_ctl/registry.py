@@ -15,12 +15,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_ctl import settings
-from whistle_ctl.database import engine_of, unit_of
+from whistle_ctl.database import deed, engine_of, unit_of
 from whistle_ctl.errors import Refused
 from whistle_ctl.terminal import harmless, table
 from whistle_dispatch import commands
 from whistle_dispatch.domain import Pack, PackInvalid, read_pack
 from whistle_shared.contracts.dispatch import CalendarPublished
+from whistle_shared.db import note
 from whistle_shared.messaging import queue_of
 from whistle_shared.registry import Registry, registry_rows
 from whistle_shared.replica import Replica
@@ -86,7 +87,7 @@ def read_valid(packdir: Path) -> Pack:
 async def load(engine: AsyncEngine, amqp_url: str, time: TimeSource, pack: Pack) -> commands.Loaded:
     """Put the pack in force. Raises Refused when no queue stands for an active department's instance."""
     await refuse_unserved(amqp_url, pack.registry)
-    return await _put_in_force(engine, time, pack)
+    return await _put_in_force(engine, time, pack, "registry.load")
 
 
 async def publish(engine: AsyncEngine, time: TimeSource) -> commands.Loaded:
@@ -98,15 +99,22 @@ async def publish(engine: AsyncEngine, time: TimeSource) -> commands.Loaded:
     if current.registry is None:
         raise Refused("no registry has been loaded into this database")
     calendars = tuple(CalendarPublished.model_validate(year) for year in years)
-    return await _put_in_force(engine, time, Pack("", current.registry, calendars))
+    return await _put_in_force(engine, time, Pack("", current.registry, calendars), "registry.publish")
 
 
-async def _put_in_force(engine: AsyncEngine, time: TimeSource, pack: Pack) -> commands.Loaded:
+async def _put_in_force(engine: AsyncEngine, time: TimeSource, pack: Pack, action: str) -> commands.Loaded:
     async with unit_of(engine, "dispatch", time) as unit:
         await unit.lock(["registry"])
         current = Replica()
         await current.refresh(unit.connection)
-        return commands.load_pack(unit, pack, current)
+        before = {
+            "registry_version": current.registry.version if current.registry else None,
+            "calendar_version": current.calendar_version,
+        }
+        loaded = commands.load_pack(unit, pack, current)
+        after = {"registry_version": loaded.registry_version, "calendar_version": loaded.calendar_version}
+        note(unit, deed(action, {"pack": pack.name}, "registry"), "done", before, after)
+        return loaded
 
 
 async def refuse_unserved(amqp_url: str, registry: Registry) -> None:

@@ -18,6 +18,7 @@ class Settings(runtime.Settings):
     """A service's settings, none of them required, and the operator's own. Addresses carry user and password."""
 
     database_url: str = ""
+    database_owner_url: str = Field("", description="The role that owns the schema; else the service's own is taken")
     amqp_url: str = ""
     keys_file: Path = Path()
     objects_url: str = ""

@@ -84,6 +84,24 @@ MACHINES: tuple[Machine, ...] = (
         },
     ),
     Machine(
+        "报事 · Report (intake)",
+        "From *drafted* on the state follows the whistle. A report goes up, from the grid to the community to the"
+        " street, and never down.",
+        intake.ReportState,
+        (*intake.REPORT_STEPS, *intake.REPORT_FOLLOWS),
+        ("submitted",),
+        {
+            "submitted": "待办",
+            "handling": "办理中",
+            "handed_up": "已上报",
+            "drafted": "已拟哨",
+            "handled": "已办结",
+            "declined": "不予受理",
+            "closed": "已销哨",
+            "withdrawn": "已撤哨",
+        },
+    ),
+    Machine(
         "派单 · Dispatch (dispatch)",
         "Who is responsible; tasks may join or be replaced while it is *dispatched*.",
         dispatch.State,

@@ -42,6 +42,7 @@ _EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 _COMPARED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "users": (("name",), ("password_hash", "tags")),
     "permissions": (("user", "vhost"), ("configure", "write", "read")),
+    "topic_permissions": (("user", "vhost", "exchange"), ("write", "read")),
     "exchanges": (("vhost", "name"), ("type", "durable")),
     "queues": (("vhost", "name"), ("durable", "arguments")),
     "bindings": (("vhost", "source", "destination", "routing_key"), ()),
@@ -237,7 +238,7 @@ def _identity(kind: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
 def _named(kind: str, entry: Mapping[str, Any]) -> str:
     if kind == "bindings":
         return f"binding of {entry['destination']} to {entry['source']} by {entry['routing_key'] or 'everything'!r}"
-    return f"{kind.removesuffix('s')} {entry.get('name', entry.get('user'))}"
+    return f"{kind.removesuffix('s').replace('_', ' ')} {entry.get('name', entry.get('user'))}"
 
 
 _WORK: str = next(policy["pattern"] for policy in definitions([])["policies"] if policy["name"] == "work")

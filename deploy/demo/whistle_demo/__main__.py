@@ -81,10 +81,9 @@ def _run(options: Options, district: Pack, plans: list[Planned], console: Consol
 
 
 def _dashboard(set_up: stage.Stage, console: Console) -> None:
-    token = set_up.tokens["escalation"]["operations", "*"]
-    console.print(
-        f"看板 dashboard {set_up.addresses['escalation']}/  令牌 token {token}", soft_wrap=True, highlight=False
-    )
+    username, password = set_up.watcher
+    sign_in = f"用户名 username {username}  密码 password {password}"
+    console.print(f"看板 dashboard {set_up.addresses['escalation']}/  {sign_in}", soft_wrap=True, highlight=False)
 
 
 def _how_to_stop() -> str:

@@ -11,12 +11,12 @@ from whistle_demo.client import Api
 from whistle_demo.count import Seen
 
 
-async def assess(seen: Seen, operations: Api, database_url: str) -> Seen:
-    """Publishes the department and the street board, and has `whistlectl measures recompute` reckon everything anew
-    from the event log alone. `database_url`: escalation's. Raises Refused."""
-    period = (await operations.get("/measures"))["period"]["name"]
+async def assess(seen: Seen, inspection: Api, database_url: str) -> Seen:
+    """The inspection office publishes the department and the street board; then `whistlectl measures recompute`
+    reckons everything anew from the event log alone. `database_url`: escalation's. Raises Refused."""
+    period = (await inspection.get("/measures"))["period"]["name"]
     boards = [
-        await operations.post("/boards", {"period": period, "by": by}, f"board-{by}") for by in ("department", "street")
+        await inspection.post("/boards", {"period": period, "by": by}, f"board-{by}") for by in ("department", "street")
     ]
     rows = sum(len(board["rows"]) for board in boards)
     found = await _recomputed(database_url)

@@ -18,6 +18,7 @@ from whistle_demo.show import Progress
 from whistle_demo.stage import Stage
 
 _OPERATIONS = ("operations", "*")
+_INSPECTION = ("inspector", "*")
 # With a script every department minds its desk; a flood of messages gets a sample of answers.
 _SCRIPTED = 200
 _ATTENTION, _POLL = 1.0, 0.5
@@ -36,7 +37,8 @@ async def perform(stage: Stage, plans: list[Planned], pack: Pack, progress: Prog
             watch.note = "业务时间已停，等待收尾 business time stands still"
             seen = await count.observe(outside, ledger, stage.clock.end, watch.tell)
             watch.note = "公布榜单，由事件日志重算 boards, and the numbers reckoned anew from the log"
-            seen = await assessment.assess(seen, outside.escalation, stage.database_urls["escalation"])
+            inspection = _api(http, stage, "escalation", _INSPECTION)
+            seen = await assessment.assess(seen, inspection, stage.database_urls["escalation"])
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -48,11 +50,11 @@ async def _act(http: httpx.AsyncClient, stage: Stage, plans: list[Planned], pack
     """Returns when business time stands still and everybody has finished what they had begun."""
     flood = len(plans) > _SCRIPTED
     attention, poll = (_FLOOD_ATTENTION, _FLOOD_POLL) if flood else (_ATTENTION, _POLL)
-    apis = {code: _api(http, stage, "intake", ("street", code)) for code in pack.streets}
+    apis = {code: _api(http, stage, "intake", ("street_initiator", code)) for code in pack.streets}
     desk = WhistleOffice(_api(http, stage, "dispatch", ("arbitrator", "*")), stage.clock, ledger, poll)
     owed = sum(bool(planned.routed_to) and oracle.needs_office(planned, pack) for planned in plans)
     desks = {
-        code: _api(http, stage, _process(code, pack), ("department", code))
+        code: _api(http, stage, _process(code, pack), ("department_head", code))
         for code in sorted({code for planned in plans for code in oracle.called(planned, pack)})
     }
     told = [planned for planned in plans if planned.story]

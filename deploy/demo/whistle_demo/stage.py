@@ -18,11 +18,13 @@ _LEAD = timedelta(seconds=8)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stack that is ready. `addresses`, `database_urls` and `tokens` by process name, as `department-ga`."""
+    """A stack that is ready. `addresses`, `database_urls` and `tokens` by process name, as `department-ga`; `watcher`:
+    username and password of an account that sees the dashboard."""
 
     addresses: Mapping[str, str]
     database_urls: Mapping[str, str]
     tokens: Mapping[str, Mapping[tokens.Holder, str]]
+    watcher: tuple[str, str]
     management_url: str
     clock: Clock
     opening: datetime
@@ -46,6 +48,7 @@ def build(stack: Stack, project: Path, pack: Pack, times: Times, tell: Callable[
     stack.environment |= _environment(times.opening - timedelta(days=1), wall_now(), 1.0, times.end)
     stack.prepare(project)
     minted = asyncio.run(_mint_all(infrastructure.database_urls, pack))
+    watcher = asyncio.run(tokens.open_account(infrastructure.database_urls["escalation"], ("operations", "*")))
     tell("服务 services …")
     anchor = wall_now() + _LEAD
     stack.environment |= _environment(times.opening, anchor, times.rate, times.end)
@@ -54,6 +57,7 @@ def build(stack: Stack, project: Path, pack: Pack, times: Times, tell: Callable[
         addresses=addresses,
         database_urls=infrastructure.database_urls,
         tokens=minted,
+        watcher=watcher,
         management_url=infrastructure.management_url,
         clock=Clock(AffineTime(times.opening, anchor, times.rate, times.end)),
         opening=times.opening,
@@ -72,8 +76,9 @@ def _environment(business: datetime, wall: datetime, rate: float, until: datetim
 async def _mint_all(database_urls: Mapping[str, str], pack: Pack) -> dict[str, dict[tokens.Holder, str]]:
     operations = ("operations", "*")
     holders: dict[str, list[tokens.Holder]] = {name: [operations] for name in database_urls}
-    holders["intake"] += [("street", street) for street in pack.streets]
+    holders["intake"] += [("street_initiator", street) for street in pack.streets]
     holders["dispatch"] += [("arbitrator", "*")]
+    holders["escalation"] += [("inspector", "*")]
     for code, instance in pack.instances.items():
-        holders["department" if instance == "hosted" else f"department-{instance}"] += [("department", code)]
+        holders["department" if instance == "hosted" else f"department-{instance}"] += [("department_head", code)]
     return {name: await tokens.mint(database_urls[name], wanted) for name, wanted in holders.items()}

@@ -7,7 +7,8 @@ All it keeps lies under `.local/` (only the browser tests' Chromium may be insta
 ends no process that it did not start (`processes`).
 """
 
+from whistle_local.encryption import Certificates
 from whistle_local.errors import StackError
 from whistle_local.stack import Infrastructure, Stack
 
-__all__ = ["Infrastructure", "Stack", "StackError"]
+__all__ = ["Certificates", "Infrastructure", "Stack", "StackError"]

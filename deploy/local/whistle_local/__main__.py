@@ -33,7 +33,7 @@ def infrastructure(stack: Stack) -> None:
 
 
 def up(stack: Stack) -> None:
-    """Starts everything, which goes on after this command; prints the addresses and tokens to work with."""
+    """Starts everything, which goes on after this command; prints the addresses, tokens and accounts to work with."""
 
     def start() -> None:
         addresses = _addresses(stack.start_infrastructure())
@@ -41,6 +41,8 @@ def up(stack: Stack) -> None:
         _print({**stack.start_services(), **addresses})
         print()
         _print({f"token {holder}": token for holder, token in stack.tokens().items()})
+        print()
+        _print({f"sign in {holder}": account for holder, account in stack.accounts().items()})
 
     _start_or_stop(stack, start)
 

@@ -6,13 +6,15 @@ neither meets nor disturbs another RabbitMQ of the machine. Users and all that t
 """
 
 import os
+import ssl
 from collections.abc import Mapping
 from typing import Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import httpx
 
 from whistle_local import ports, waiting
+from whistle_local.encryption import Certificates
 from whistle_local.errors import StackError
 from whistle_local.packages import RabbitInstallation
 from whistle_local.state import State, write_private
@@ -22,10 +24,11 @@ ADMINISTRATOR = "ctl"
 VHOST = "whistle"
 
 
-def programs(installation: RabbitInstallation, state: State) -> list[Program]:
-    """Writes the node's configuration; returns its port mapper and the node as supervised programs."""
+def programs(installation: RabbitInstallation, state: State, certificates: Certificates | None = None) -> list[Program]:
+    """Writes the node's configuration; returns its port mapper and the node as supervised programs. With
+    `certificates` the node speaks TLS only."""
     folder = state.folder / "broker"
-    write_private(folder / "rabbitmq.conf", _configuration(state))
+    write_private(folder / "rabbitmq.conf", _configuration(state, certificates))
     write_private(folder / "enabled_plugins", "[rabbitmq_management].\n")
     write_private(folder / "home" / ".erlang.cookie", state.secret("cookie"), mode=0o400)
     environment = {**installation.environment, **_environment(state)}
@@ -35,7 +38,7 @@ def programs(installation: RabbitInstallation, state: State) -> list[Program]:
     ]
 
 
-def given_or_private(state: State) -> "Broker":
+def given_or_private(state: State, certificates: Certificates | None = None) -> "Broker":
     """The broker of AMQP_URL and RABBITMQ_MANAGEMENT_URL if these are given, else the profile's own."""
     amqp, management = os.environ.get("AMQP_URL"), os.environ.get("RABBITMQ_MANAGEMENT_URL")
     if bool(amqp) != bool(management):
@@ -43,14 +46,22 @@ def given_or_private(state: State) -> "Broker":
     if amqp and management:
         return Broker(amqp, management)
     login = f"{ADMINISTRATOR}:{state.secret('ctl')}@{ports.LOOPBACK}"
-    return Broker(f"amqp://{login}:{state.ports['amqp']}", f"http://{login}:{state.ports['management']}")
+    amqp, management = f"{login}:{state.ports['amqp']}", f"{login}:{state.ports['management']}"
+    if certificates is None:
+        return Broker(f"amqp://{amqp}", f"http://{management}")
+    believing = f"?cafile={quote(str(certificates.authority))}"
+    return Broker(f"amqps://{amqp}{believing}", f"https://{management}{believing}")
 
 
-def _configuration(state: State) -> str:
-    return f"""\
-listeners.tcp.1 = {ports.LOOPBACK}:{state.port("amqp")}
+def _configuration(state: State, certificates: Certificates | None) -> str:
+    amqp, management = state.port("amqp"), state.port("management")
+    listeners = f"""\
+listeners.tcp.1 = {ports.LOOPBACK}:{amqp}
 management.tcp.ip = {ports.LOOPBACK}
-management.tcp.port = {state.port("management")}
+management.tcp.port = {management}
+"""
+    return f"""\
+{listeners if certificates is None else certificates.of_broker(amqp, management)}\
 loopback_users.{ADMINISTRATOR} = true
 default_user = {ADMINISTRATOR}
 default_pass = {state.secret("ctl")}
@@ -92,7 +103,8 @@ def _environment(state: State) -> dict[str, str]:
 class Broker:
     """A broker as its administrator; to be entered with `with` before it is called.
 
-    Both addresses carry the login, or the second takes that of the first.
+    Both addresses carry the login, or the second takes that of the first. `?cafile=` names the authority that is
+    believed where they are encrypted.
     """
 
     def __init__(self, amqp_url: str, management_url: str) -> None:
@@ -101,13 +113,18 @@ class Broker:
         login = management if management.username else self._amqp
         user, password = unquote(login.username or "guest"), unquote(login.password or "guest")
         place = f"{management.netloc.rpartition('@')[2]}{management.path.rstrip('/')}"
-        self.management_url = f"{management.scheme}://{_login(user, password)}@{place}"
+        query = f"?{management.query}" if management.query else ""
+        self.management_url = f"{management.scheme}://{_login(user, password)}@{place}{query}"
+        authority = parse_qs(management.query).get("cafile", [None])[0]
+        self._verify = ssl.create_default_context(cafile=authority)
         self.admin_url = self.url(unquote(self._amqp.username or "guest"), unquote(self._amqp.password or "guest"))
         self._login = (user, password)
         self._address = f"{management.scheme}://{place}/api"
 
     def __enter__(self) -> Self:
-        self._api = httpx.Client(base_url=self._address, auth=self._login, timeout=30, trust_env=False)
+        self._api = httpx.Client(
+            base_url=self._address, auth=self._login, timeout=30, trust_env=False, verify=self._verify
+        )
         return self
 
     def __exit__(self, *_: object) -> None:

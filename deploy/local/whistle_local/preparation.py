@@ -4,6 +4,7 @@ All of it is done by `whistlectl`, each command in a process of its own with the
 """
 
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -45,6 +46,16 @@ HOLDERS = (
 )
 
 
+PEOPLE = (
+    *(Holder(service.name, "administrator", "*") for service in SERVICES),
+    Holder("escalation", "arbitrator", "*"),
+    Holder("escalation", "street_initiator", "S01"),
+    Holder("escalation", "department_head", "CGJ"),
+    Holder("escalation", "auditor", "*"),
+)
+"""Who gets an account, to sign in to the pages; an administrator and an auditor set up a second factor first."""
+
+
 def prepare(env_folder: Path, project: Path) -> None:
     """Migrates the databases and applies the topology side by side, then loads the project's sample district."""
     district = str(project / DISTRICT)
@@ -74,10 +85,38 @@ def tokens(file: Path, env_folder: Path) -> dict[str, str]:
     return found
 
 
-def whistlectl(env_file: Path, *arguments: str) -> str:
-    """Runs one whistlectl command with that env file; returns what it printed. Raises StackError if it fails."""
+def accounts(file: Path, env_folder: Path) -> dict[str, str]:
+    """Accounts to sign in with: `username  password` by holder; each made once and then read from that file."""
+    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    wanted = [(person, _username(person), _password()) for person in PEOPLE if person.name not in found]
+    with ThreadPoolExecutor() as pool:
+        for made in [pool.submit(_open_account, env_folder, *each) for each in wanted]:
+            made.result()
+    if wanted:
+        found |= {person.name: f"{username}  {password}" for person, username, password in wanted}
+        write_private(file, json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def _username(person: Holder) -> str:
+    return person.role if person.scope == "*" else f"{person.role}.{person.scope.lower()}"
+
+
+def _password() -> str:
+    return "-".join(secrets.token_hex(2) for _ in range(4))
+
+
+def _open_account(env_folder: Path, person: Holder, username: str, password: str) -> None:
+    named = ("--role", person.role, "--scope", person.scope, "--name", person.role.replace("_", " "))
+    env_file = env_folder / f"{person.process}.env"
+    whistlectl(env_file, "account", "create", username, *named, "--password-stdin", said=password)
+
+
+def whistlectl(env_file: Path, *arguments: str, said: str = "") -> str:
+    """Runs one whistlectl command with that env file; returns what it printed. `said`: what it reads. Raises StackError
+    if it fails."""
     command = [sys.executable, "-m", "whistle_ctl", "--env-file", str(env_file), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, input=said, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         said = f"{result.stdout.strip()}\n{result.stderr.strip()}".strip()
         raise StackError(f"`whistlectl {' '.join(arguments)}` with {env_file.name} failed:\n{said}")

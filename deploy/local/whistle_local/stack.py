@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from whistle_local import broker, database, packages, preparation, processes, services, state, waiting
+from whistle_local.encryption import Certificates
 from whistle_local.errors import StackError
 from whistle_local.interruption import Interruption
 from whistle_local.services import SERVICES
@@ -31,6 +32,7 @@ class Infrastructure:
 
     database_admin_url: str
     database_urls: Mapping[str, str]
+    database_owner_urls: Mapping[str, str]
     amqp_admin_url: str
     amqp_urls: Mapping[str, str]
     management_url: str
@@ -43,7 +45,8 @@ class Stack:
 
     `service_ports`: by process name; default are the settings (INTAKE_PORT… or 8101…); `free_service_ports` takes
     free ones instead. `environment`: variables for every service process (for example WHISTLE_TIME_RATE); may be
-    changed until `prepare` or `start_services`. Calls block: inside an event loop, call from a thread.
+    changed until `prepare` or `start_services`. `certificates`: the private broker and database speak TLS only. Calls
+    block: inside an event loop, call from a thread.
     """
 
     def __init__(
@@ -53,11 +56,13 @@ class Stack:
         service_ports: Mapping[str, int] | None = None,
         free_service_ports: bool = False,
         environment: Mapping[str, str] | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.root = root.resolve()
         self.environment = dict(environment or {})
         self._service_ports = service_ports
         self._free_service_ports = free_service_ports
+        self._certificates = certificates
         self._state = state.load(self.root)
         self._supervisor = self._supervisor_of_state()
         self._programs: list[Program] = []
@@ -76,10 +81,10 @@ class Stack:
         infrastructure = self.infrastructure
         self._state.save()
         self._supervisor.start(self._programs)
-        server = database.given_or_private(self._state)
+        server = database.given_or_private(self._state, self._certificates)
         server.wait_ready(READY_SECONDS)
-        server.create(self._mark, self._database_passwords)
-        with broker.given_or_private(self._state) as node:
+        server.create(self._mark, self._databases)
+        with broker.given_or_private(self._state, self._certificates) as node:
             node.wait_ready(READY_SECONDS)
             node.create(self._mark)
         return infrastructure
@@ -119,26 +124,34 @@ class Stack:
     def reset(self) -> None:
         """Wipes what the services keep: stops them, drops and recreates the five databases and the vhost."""
         self.stop_services()
-        server = database.given_or_private(self._state)
+        server = database.given_or_private(self._state, self._certificates)
         server.wait_ready(READY_SECONDS)
-        server.drop(self._mark, self._database_passwords)
-        server.create(self._mark, self._database_passwords)
-        with broker.given_or_private(self._state) as node:
+        server.drop(self._mark, self._databases)
+        server.create(self._mark, self._databases)
+        with broker.given_or_private(self._state, self._certificates) as node:
             node.wait_ready(READY_SECONDS)
             node.drop(self._mark)
             node.create(self._mark)
         self._tokens_file.unlink(missing_ok=True)
+        self._accounts_file.unlink(missing_ok=True)
 
     # -- look and break
 
     @property
     def infrastructure(self) -> Infrastructure:
         """The addresses of broker and database."""
-        server, node = database.given_or_private(self._state), broker.given_or_private(self._state)
-        passwords = self._database_passwords
+        server, node = (
+            database.given_or_private(self._state, self._certificates),
+            broker.given_or_private(self._state, self._certificates),
+        )
+        passwords = self._databases
         return Infrastructure(
             database_admin_url=server.admin_url,
-            database_urls={s.name: server.url(s.database, passwords[s.database]) for s in SERVICES},
+            database_urls={s.name: server.url(s.database, s.database, passwords[s.database].service) for s in SERVICES},
+            database_owner_urls={
+                s.name: server.url(s.database, database.owner_of(s.database), passwords[s.database].owner)
+                for s in SERVICES
+            },
             amqp_admin_url=node.admin_url,
             amqp_urls={s.name: node.url(s.broker_user, self._broker_passwords[s.broker_user]) for s in SERVICES},
             management_url=node.management_url,
@@ -157,6 +170,10 @@ class Stack:
     def tokens(self) -> dict[str, str]:
         """Tokens to work with the sample district, by holder (as `intake street S01`); made once until a reset."""
         return preparation.tokens(self._tokens_file, self._write_environments())
+
+    def accounts(self) -> dict[str, str]:
+        """Accounts to sign in to the pages with (`username  password`), by holder; made once until a reset."""
+        return preparation.accounts(self._accounts_file, self._write_environments())
 
     def states(self) -> dict[str, str]:
         """Each program's state by name (RUNNING, BACKOFF, …); empty if the stack does not run."""
@@ -200,8 +217,16 @@ class Stack:
         return self.root / "tokens.json"
 
     @property
-    def _database_passwords(self) -> dict[str, str]:
-        return {s.database: self._state.secret(f"database {s.database}") for s in SERVICES}
+    def _accounts_file(self) -> Path:
+        return self.root / "accounts.json"
+
+    @property
+    def _databases(self) -> dict[str, database.Passwords]:
+        secret, names = self._state.secret, [s.database for s in SERVICES]
+        return {
+            name: database.Passwords(owner=secret(f"owner {name}"), service=secret(f"database {name}"))
+            for name in names
+        }
 
     @property
     def _broker_passwords(self) -> dict[str, str]:
@@ -231,10 +256,10 @@ class Stack:
     def _private_programs(self) -> list[Program]:
         programs: list[Program] = []
         if "DATABASE_ADMIN_URL" not in os.environ:
-            programs += database.programs(self._state)
+            programs += database.programs(self._state, self._certificates)
         if "AMQP_URL" not in os.environ:
             installation = packages.rabbitmq(self.root.parent / "packages")
-            programs += broker.programs(installation, self._state)
+            programs += broker.programs(installation, self._state, self._certificates)
         return programs
 
     def _supervisor_of_state(self) -> Supervisor:
@@ -251,14 +276,17 @@ class Stack:
         )
 
     def _write_environments(self) -> Path:
-        folder = self.root / "env"
+        """Env files for whistlectl, which also acts as the owner of the schema; the services are never told how."""
+        folder, known = self.root / "env", self.infrastructure
         for service in SERVICES:
-            services.write_environment(folder / f"{service.name}.env", self._environment_of(service))
-        known = self.infrastructure
+            owner = {"WHISTLE_DATABASE_OWNER_URL": known.database_owner_urls[service.name]}
+            services.write_environment(folder / f"{service.name}.env", self._environment_of(service) | owner)
         operator = {
             "WHISTLE_AMQP_ADMIN_URL": known.amqp_admin_url,
             "WHISTLE_MANAGEMENT_URL": known.management_url,
             "WHISTLE_BROKER_PASSWORDS": json.dumps(self._broker_passwords),
+            # In this audit it stands who replayed or dropped parked messages.
+            "WHISTLE_DATABASE_URL": known.database_urls["dispatch"],
         }
         services.write_environment(folder / "ctl.env", {**self.environment, **operator})
         return folder

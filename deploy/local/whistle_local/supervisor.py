@@ -179,11 +179,19 @@ def _render(program: Program, folder: Path) -> str:
     return _PROGRAM.format(
         name=program.name,
         command=_escape(shlex.join(program.command)),
-        environment=",".join(f'{key}="{_escape(value)}"' for key, value in program.environment.items()),
+        environment=",".join(f"{key}={_quoted(value)}" for key, value in program.environment.items()),
         stop_signal=program.stop_signal,
         stop_seconds=program.stop_seconds,
         folder=_escape(folder),
     )
+
+
+def _quoted(value: str) -> str:
+    """supervisord knows no escape inside quotation marks, and strips both kinds from a value's ends."""
+    mark = "'" if '"' in value else '"'
+    if mark in value or value.strip("'\"") != value:
+        raise StackError(f"supervisord cannot be told a value with these quotation marks: {value}")
+    return f"{mark}{_escape(value)}{mark}"
 
 
 def _escape(value: str | Path) -> str:

@@ -5,6 +5,7 @@ from functools import partial
 import whistle_department
 from whistle_department import api, consumers, store
 from whistle_department.settings import Settings
+from whistle_shared import entrance, photos
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timesource import TimeSource
 
@@ -17,8 +18,12 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         settings,
         time or make_time(settings),
         load=lambda unit, works: store.load(service.replica, unit, works),
+        shows=store.shown,
         handlers=consumers.SUBSCRIPTIONS,
+        walled=True,
     )
     service.ready_checks.append(partial(api.registry_missing, service))
+    entrance.install(service)
+    photos.install(service)
     service.app.include_router(api.router)
     return service

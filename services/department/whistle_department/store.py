@@ -341,3 +341,20 @@ def save_invitation(unit: Unit, after: Invitation) -> None:
     """Store that somebody came."""
     case(unit, after.whistle_id).invitations[after.meeting_id, after.department] = after
     unit.update(tables.invitation, **columns_of(after))
+
+
+def shown(unit: Unit, subject: UUID) -> dict[str, Any] | None:
+    """What a loaded whistle looks like to the audit: its tasks here. None: nothing is known of it."""
+    known: Case | None = unit.cases.get(subject)
+    if known is None or not known.tasks:
+        return None
+    about: dict[str, Any] = {}
+    for task in known.tasks.values():
+        name = f"task {task.department} {task.task_id}"
+        about[name] = (task.state, f"attempt {task.attempt}", task.person, due_at(unit, task))
+        about[f"{name} reached"] = sorted(task.milestones)
+        about[f"{name} present"] = task.present
+        about |= {f"{asked.kind} {request_id}": asked.state for request_id, asked in task.requests.items()}
+    about |= {f"letter {letter.number}": letter.replied_at for letter in known.letters.values()}
+    about |= {f"meeting {call.meeting_id} {call.department}": call.attended_at for call in known.invitations.values()}
+    return about

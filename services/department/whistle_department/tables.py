@@ -3,9 +3,11 @@ their clocks; the letters it is to answer and the meetings it is called to.
 
 `entry`, `clock` and `escalation` may hold rows of tasks that have not arrived yet: an early fact waits there for its
 late parent (EVENTS.md R5). `task.state` and `task.due_at` follow from the log and the clocks, for lists to select by.
+INVARIANT: a transaction sees and writes only what belongs to the departments in its reach (WALLS).
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     column,
+    event,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -173,3 +176,31 @@ invitation = Table(
     CheckConstraint("num_nulls(attended_at, person) in (0, 2)", name="invitation_attended"),
     Index("invitation_newest_of_department", "department", "starts_at", "meeting_id"),
 )
+
+_REACH = "current_setting('whistle.departments', true)"
+_ALL = f"(select {_REACH}) = '*'"
+_OWN = f"department = any ((select string_to_array({_REACH}, ','))::text[])"
+# The inner query sees the tasks in reach only: task has a wall of its own.
+_OF_THE_WHISTLE = "exists (select from task t where t.whistle_id = {0}.whistle_id and {1})"
+_OF_THE_TASK = "exists (select from task t where t.task_id = {0}.task_id)"
+_TO_ALL_CALLED = "step in ('cancellation', 'closing', 'handover') or step = 'decision' and detail ? 'ended'"
+
+WALLS: dict[Table, str] = {
+    task: _OWN,
+    letter: _OWN,
+    invitation: _OWN,
+    whistle: _OF_THE_WHISTLE.format("whistle", "t.round = whistle.round"),
+    # Who leads and whose task has ended is told to all who are called under the whistle; the rest is a task's own.
+    entry: _OF_THE_WHISTLE.format("entry", f"(t.task_id = entry.task_id or {_TO_ALL_CALLED})"),
+    # A limit that has passed is told to the lead, and who leads follows from the log.
+    clock: _OF_THE_WHISTLE.format("clock", "(t.task_id = clock.task_id or breached_at is not null)"),
+    escalation: _OF_THE_TASK.format("escalation"),
+}
+"""Whose rows are whose, as PostgreSQL is told: what a policy lets through beside everything for the system."""
+
+for walled, seen in WALLS.items():
+    for statement in (
+        f"alter table {walled.name} enable row level security, force row level security",
+        f"create policy wall on {walled.name} using ({_ALL} or {seen})",
+    ):
+        event.listen(metadata, "after_create", DDL(statement))  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 import whistle_dispatch
 from whistle_dispatch import api, consumers, store, timers
 from whistle_dispatch.settings import Settings
+from whistle_shared import entrance
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timers import Timer
 from whistle_shared.timesource import TimeSource
@@ -16,11 +17,13 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         settings,
         time or make_time(settings),
         load=lambda unit, works: store.load(service.replica, unit, works),
+        shows=store.shown,
         handlers=consumers.SUBSCRIPTIONS,
         admits=lambda event: consumers.admits(service.replica, event),
     )
     umpire = timers.Umpire(service.group, service.replica)
     timer = Timer(umpire.fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
     service.duties["timer"] = timer.run
+    entrance.install(service)
     service.app.include_router(api.router)
     return service

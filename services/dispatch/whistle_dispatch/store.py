@@ -323,3 +323,21 @@ def save_ruling(unit: Unit, after: domain.Ruling, *, is_new: bool = False) -> No
     row = columns_of(after) | {"assist": orjson.dumps(after.assist).decode()}
     _put(unit, tables.precedent, is_new, row)
     unit.cases[after.precedent_id] = after
+
+
+def shown(unit: Unit, subject: UUID) -> dict[str, Any] | None:
+    """What a loaded whistle or precedent looks like to the audit. None: there is none."""
+    known: domain.Dispatch | domain.Ruling | None = unit.cases.get(subject)
+    if isinstance(known, domain.Ruling):
+        return {name: getattr(known, name) for name in ("rule", "adopted_at", "adopted_by", "adopted_version")}
+    if known is None:
+        return None
+    about: dict[str, Any] = {"state": known.state, "round": known.round, "flags": known.flags}
+    for task in known.tasks:
+        ended = ", ended" if task.ended_at else ""
+        about[f"task {task.department} {task.task_id}"] = f"{task.role}{ended}{', excluded' if task.excluded else ''}"
+    for request_id, asked in known.requests.items():
+        about[f"{asked.kind} {request_id}"] = (asked.state, asked.granted_until, asked.decided_by)
+    for dispute_id, dispute in known.disputes.items():
+        about[f"dispute {dispute_id}"] = (dispute.state, dispute.upheld, dispute.decided_by)
+    return about

@@ -1,10 +1,13 @@
 """What escalation hears, and the one command each event leads to. Everything heard joins the event log."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from whistle_escalation import commands, store
 from whistle_escalation.domain import Mark
+from whistle_shared.clockwork import spec_fault
 from whistle_shared.contracts import TYPES, Event, EventData, department, dispatch, intake
 from whistle_shared.contracts.department import TaskEvent
 from whistle_shared.contracts.escalation import DeliveryRecovered, DeliveryStuck
@@ -14,10 +17,19 @@ from whistle_shared.replica import Replica, on_calendar_published, on_registry_p
 
 
 def admits(replica: Replica, event: Event[EventData]) -> str | None:
-    """EVENTS.md R8: a department's word counts only through the instance that serves it."""
+    """EVENTS.md R8: a department's word counts only through the instance that serves it. And no clock starts that
+    cannot be counted."""
     if isinstance(event.data, TaskEvent):
         return serving_fault(replica, event.producer, event.data.department)
-    return None
+    return next(filter(None, map(spec_fault, _specs(event.data))), None)
+
+
+def _specs(data: EventData) -> Iterable[dispatch.ClockSpec]:
+    if isinstance(data, dispatch.TasksCalled):
+        return chain.from_iterable(data.terms.values())
+    if isinstance(data, dispatch.DisputeOpened):
+        return (data.clock,)
+    return data.clocks if isinstance(data, dispatch.WhistleUnrouted) else ()
 
 
 # -- the whistle ------------------------------------------------------------------------------------------------

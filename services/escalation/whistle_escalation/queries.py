@@ -17,11 +17,15 @@ from whistle_shared.replica import Replica
 _c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.event_log.c
 _about = cast(_l.data["whistle_id"].astext, Uuid)
 _WORST, _NEXT, _FEED, _LOOK_BACK = 3, 14, 30, 20_000
-# Receipts, the registry's parts, and what is settled inside a street or about the measures are not for the feed.
+# Receipts, the registry's parts, and what is settled inside a street (residents' reports among it) or about the
+# measures are not for the feed.
 UNTOLD = (
     "department.responder_checked_out.v1",
     "department.tasks_received.v1",
     "dispatch.task_excluded.v1",
+    "intake.report_rated.v1",
+    "intake.report_submitted.v1",
+    "intake.report_triaged.v1",
     "intake.whistle_approved.v1",
     "intake.whistle_rejected.v1",
     "intake.whistle_submitted.v1",
@@ -37,17 +41,23 @@ where s.key ~ '[.]delivery_' and s.key like '%.delivery\\_stuck.%' and not exist
     select from event_log r
     where r.key ~ '[.]delivery_' and r.key like '%.delivery\\_recovered.%' and r.position > s.position
       and r.data->>'event_id' = s.data->>'event_id' and r.data->>'receiver' = s.data->>'receiver')
-  and (:everything or m.street = :street
+  and (:everything or (m.street = :street and (cast(:grid as text) is null or m.grid = :grid))
        or exists (select from task t where t.whistle_id = m.whistle_id and t.department = :department))
 order by s.position limit 50
 """)
 
 
 def _scoped(query: Select[Any], caller: Caller, department: ColumnElement[Any]) -> Select[Any]:
-    """What exists for the caller: a department's own, a street's own whistles, or everything."""
+    """What exists for the caller: a department's own, a street's own whistles (or its grid's), or everything."""
     if caller.scope == "*":
         return query
-    return query.where((_m.street if caller.of_street else department) == caller.scope)
+    return query.where(_of_place(caller) if caller.of_street else department == caller.scope)
+
+
+def _of_place(caller: Caller) -> ColumnElement[bool]:
+    """Of the caller's street, and of its grid if it has no more of it."""
+    own = _m.street == caller.scope
+    return own if caller.grid is None else own & (_m.grid == caller.grid)
 
 
 async def clocks(
@@ -290,7 +300,8 @@ def _feed(caller: Caller, last: int) -> Select[Any]:
 def _stuck(caller: Caller) -> Any:
     street = caller.scope if caller.of_street else None
     department = caller.scope if not caller.of_street else None
-    return _STUCK.bindparams(everything=caller.scope == "*", street=street, department=department)
+    everything = caller.scope == "*"
+    return _STUCK.bindparams(everything=everything, street=street, grid=caller.grid, department=department)
 
 
 def _concerns(caller: Caller) -> ColumnElement[bool]:
@@ -298,6 +309,6 @@ def _concerns(caller: Caller) -> ColumnElement[bool]:
     if caller.scope == "*":
         return true()
     if caller.of_street:
-        return _m.street == caller.scope
+        return _of_place(caller)
     t = tables.task.c
     return exists().where(t.whistle_id == _m.whistle_id, t.department == caller.scope)

@@ -322,3 +322,18 @@ def _append(unit: Unit, event_id: UUID, key: str, producer: str, subject: str, a
         received_at=wall_now(),
         data=data,
     )
+
+
+def shown(unit: Unit, subject: UUID) -> dict[str, Any] | None:
+    """What a loaded matter looks like to the audit: its clocks and the rungs climbed. None: nothing is known of it."""
+    loaded: Loaded | None = unit.cases.get(subject)
+    if loaded is None or not loaded.exists:
+        return None
+    known = loaded.matter
+    about: dict[str, Any] = {"letters": sum(mark.what == "letter" for mark in known.marks)}
+    for clock in known.clocks.values():
+        name = f"clock {clock.name} {clock.department or clock.side} {clock.clock_id}"
+        about[name] = (clock.status, clock.due_at, f"climbed {clock.climbed}")
+    for rung in known.escalations.values():
+        about[f"escalation {rung.escalation_id}"] = (f"rung {rung.rung}", rung.status, rung.acknowledged_by)
+    return about

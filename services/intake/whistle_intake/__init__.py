@@ -1,4 +1,5 @@
-"""intake owns the matter: whistles, their numbers, withdrawal, and every decision the street takes.
+"""intake owns the matter: reports and whistles, their numbers, withdrawal, and every decision the street takes; and it
+alone keeps what is a resident's own, sealed.
 
 Publishes a whistle's life from the draft to the closing and the reopening, and what the street decides on the way:
 verification, rework, scores, call-backs, meetings, first extensions, short suspensions, urges. Consumes the registry

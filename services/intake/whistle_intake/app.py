@@ -5,6 +5,7 @@ from functools import partial
 import whistle_intake
 from whistle_intake import api, consumers, store, timers
 from whistle_intake.settings import Settings
+from whistle_shared import entrance, photos
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timers import Timer
 from whistle_shared.timesource import TimeSource
@@ -18,6 +19,7 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         settings,
         time or make_time(settings),
         load=lambda unit, works: store.load(service.replica, unit, works),
+        shows=store.shown,
         handlers=consumers.SUBSCRIPTIONS,
         admits=lambda event: consumers.admits(service.replica, event),
     )
@@ -26,6 +28,9 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         timers.Secretary(service.group).fire, service.consumer.caught_up_to, service.time, settings.grace_seconds
     )
     service.duties["timer"] = timer.run
+    service.duties["keeper"] = timers.Keeper(service, settings).run
+    entrance.install(service)
+    photos.install(service, reports=True)
     for router in api.routers:
         service.app.include_router(router)
     return service

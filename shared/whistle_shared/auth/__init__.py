@@ -3,7 +3,38 @@
 INVARIANT: a caller sees and changes only what its scope covers; the rest does not exist for it (404).
 """
 
+from whistle_shared.auth.accounts import (
+    Account,
+    Person,
+    adjust_account,
+    change_person,
+    create_account,
+    disable_account,
+    drop_second_factor,
+    enable_account,
+    find_account,
+    find_identity,
+    find_username,
+    hold_account,
+    list_accounts,
+    set_password,
+    set_recovery,
+    set_second_factor,
+    username_of,
+)
 from whistle_shared.auth.caller import EVERYWHERE, Caller, Forbidden, Unauthenticated, check_scope
+from whistle_shared.auth.lockout import Strangers
+from whistle_shared.auth.passwords import (
+    LONGEST,
+    SHORTEST,
+    Hasher,
+    Weakness,
+    hash_password,
+    initial_password,
+    is_outdated,
+    weakness,
+)
+from whistle_shared.auth.places import check_place
 from whistle_shared.auth.roles import ADMINISTERS, ROLES, Right, Role, RoleRule
 from whistle_shared.auth.sessions import (
     IDLE,
@@ -15,30 +46,58 @@ from whistle_shared.auth.sessions import (
     open_session,
     renew_session,
 )
-from whistle_shared.auth.tokens import Tokens, create_token, digest_of, list_tokens, revoke_token
+from whistle_shared.auth.tokens import VALID, Tokens, create_token, digest_of, list_tokens, revoke_token
 
 __all__ = [
     "ADMINISTERS",
     "EVERYWHERE",
     "IDLE",
     "LASTING",
+    "LONGEST",
     "ROLES",
+    "SHORTEST",
+    "VALID",
+    "Account",
     "Caller",
     "Forbidden",
+    "Hasher",
+    "Person",
     "Right",
     "Role",
     "RoleRule",
     "Session",
+    "Strangers",
     "Tokens",
     "Unauthenticated",
+    "Weakness",
+    "adjust_account",
+    "change_person",
+    "check_place",
     "check_scope",
+    "create_account",
     "create_token",
     "digest_of",
+    "disable_account",
+    "drop_second_factor",
+    "enable_account",
     "end_sessions",
+    "find_account",
+    "find_identity",
     "find_session",
+    "find_username",
+    "hash_password",
+    "hold_account",
+    "initial_password",
+    "is_outdated",
+    "list_accounts",
     "list_sessions",
     "list_tokens",
     "open_session",
     "renew_session",
     "revoke_token",
+    "set_password",
+    "set_recovery",
+    "set_second_factor",
+    "username_of",
+    "weakness",
 ]

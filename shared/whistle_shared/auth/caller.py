@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from whistle_shared.auth.roles import DEPARTMENT_ROLES, ROLES, STREET_ROLES, Right, Role
+from whistle_shared.errors import DomainError
 
 EVERYWHERE = "*"
 Means = Literal["account", "token"]
@@ -14,7 +15,7 @@ class Unauthenticated(Exception):
     """No credential, or one that is unknown, expired or revoked."""
 
 
-class Forbidden(Exception):
+class Forbidden(DomainError):
     """The role may never do this, whatever the object."""
 
 
@@ -22,8 +23,9 @@ class Forbidden(Exception):
 class Caller:
     """Whoever holds a token or is signed in to an account.
 
-    `scope` is a street code, a department code, or `*` for the whole district; `part`, where it is given, a grid of
-    that street or a section of that department: then only what lies in it exists.
+    `scope` is a street code, a department code, or `*` for the whole district. `part`, where it is given, is a grid
+    of that street, and then only what lies in that grid exists; or a section of that department, which says where
+    somebody works and narrows nothing, for a task belongs to its department as a whole.
     """
 
     id: UUID
@@ -44,6 +46,11 @@ class Caller:
         return self.role in DEPARTMENT_ROLES
 
     @property
+    def grid(self) -> str | None:
+        """The one grid that exists for the caller; None: the whole scope."""
+        return self.part if self.of_street else None
+
+    @property
     def actor(self) -> str:
         """How the audit names them: `account:<id>` or `token:<id>`."""
         return f"{self.means}:{self.id}"
@@ -51,6 +58,10 @@ class Caller:
     def covers(self, owner: str) -> bool:
         """Whether objects of this street or department exist for the caller."""
         return self.scope in (EVERYWHERE, owner)
+
+    def covers_place(self, street: str, grid: str | None) -> bool:
+        """Whether what lies in this grid of this street exists for the caller. What names no grid lies in none."""
+        return self.covers(street) and self.grid in (None, grid)
 
     def has(self, right: Right) -> bool:
         """Whether the role has this right."""

@@ -100,14 +100,22 @@ _SEES: frozenset[Right] = frozenset(
         "photo.read",
     }
 )
-_GRID: frozenset[Right] = frozenset({"report", "report.read", "report.triage", "photo.add", "photo.read"})
-_COMMUNITY: frozenset[Right] = _GRID | {
-    "person.unmask",
-    "whistle.read",
-    "whistle.draft",
-    "whistle.withdraw",
-    "clock.read",
-}
+# A grid officer drafts (DOMAIN C.1) and has to reach whoever reported; withdrawing is for drafts until one may blow.
+_GRID: frozenset[Right] = frozenset(
+    {
+        "report",
+        "report.read",
+        "report.triage",
+        "person.unmask",
+        "whistle.read",
+        "whistle.draft",
+        "whistle.withdraw",
+        "registry.read",
+        "photo.add",
+        "photo.read",
+    }
+)
+_COMMUNITY: frozenset[Right] = _GRID | {"clock.read"}
 _STREET: frozenset[Right] = _COMMUNITY | {
     "whistle.blow",
     "task.verify",
@@ -115,19 +123,13 @@ _STREET: frozenset[Right] = _COMMUNITY | {
     "meeting.read",
     "escalation.acknowledge",
     "reminder.send",
-    "registry.read",
     "export",
 }
 _HANDLER: frozenset[Right] = frozenset(
     {"task.read", "task.act", "clock.read", "whistle.read", "photo.add", "photo.read", "registry.read"}
 )
-_SECTION: frozenset[Right] = _HANDLER | {
-    "task.ask",
-    "whistle.draft",
-    "whistle.blow",
-    "whistle.withdraw",
-    "escalation.acknowledge",
-}
+# No signature is asked of a department that calls others: hence only its head blows.
+_SECTION: frozenset[Right] = _HANDLER | {"task.ask", "whistle.draft", "whistle.withdraw", "escalation.acknowledge"}
 _OFFICE: frozenset[Right] = _SEES | {
     "dispatch.route",
     "whistle.blow",
@@ -147,7 +149,7 @@ ROLES: dict[Role, RoleRule] = {
     "street_approver": _rule("街道审签人", "street approver", "street", _STREET, "whistle.sign", "person.erase"),
     "handler": _rule("承办人", "department handler", "department", _HANDLER),
     "section_head": _rule("科室负责人", "section head", "department", _SECTION),
-    "department_head": _rule("部门负责人", "department head", "department", _SECTION, "export"),
+    "department_head": _rule("部门负责人", "department head", "department", _SECTION, "whistle.blow", "export"),
     "dispatcher": _rule("区吹哨办派单员", "district dispatcher", "district", _OFFICE),
     "arbitrator": _rule("区吹哨办裁定人", "arbitrator", "district", _OFFICE, "dispatch.arbitrate"),
     "inspector": _rule(

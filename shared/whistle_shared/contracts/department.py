@@ -44,8 +44,8 @@ class TaskAcknowledged(TaskEvent):
 
 
 class ResponderCheckedIn(TaskEvent):
-    """A responder reported in (报到). `arrival` False: at a meeting, while presence elsewhere is asked for. Receipt:
-    escalation."""
+    """A responder reported in (报到). `photo`: the id of one that this department keeps. `arrival` False: at a meeting,
+    while presence elsewhere is asked for. Receipt: escalation."""
 
     key: ClassVar[str] = "department.responder_checked_in.v1"
     place: Text
@@ -88,7 +88,8 @@ class MilestoneReached(TaskEvent):
 
 
 class TaskSubmitted(TaskEvent):
-    """The department says its work is done. `attempt` counts submissions. Receipt: escalation."""
+    """The department says its work is done. `evidence`: ids of photos that this department keeps. `attempt` counts
+    submissions. Receipt: escalation."""
 
     key: ClassVar[str] = "department.task_submitted.v1"
     result: Text

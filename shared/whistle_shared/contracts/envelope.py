@@ -5,22 +5,23 @@ Extensions beside the standard attributes: `correlationid`, `causationid` (the e
 `time` is business time (EVENTS.md R1); `subject` is the whistle's id, or `registry`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from whistle_shared.contracts.types import event_type
-from whistle_shared.contracts.vocabulary import EventData
+from whistle_shared.contracts.vocabulary import EventData, Instant
 from whistle_shared.timesource import utc_text
 
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 _SOURCE = "/whistle/"
-_instant = TypeAdapter(AwareDatetime)
+_instant: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 D_co = TypeVar("D_co", bound=EventData, covariant=True)
 
@@ -34,7 +35,8 @@ class Event(Generic[D_co]):
     """One event as its consumer sees it. `producer` is `intake`, `dispatch`, `department.<instance>` or `escalation`.
 
     `sender` is the broker user that published it, checked by the broker. `clock_suspect`: the producer's `time` was
-    not believable and `time` holds the receiver's own (EVENTS.md R1).
+    not believable and `time` holds the receiver's own (EVENTS.md R1). `digest` tells it from another event that was
+    given the same id.
     """
 
     id: UUID
@@ -49,6 +51,7 @@ class Event(Generic[D_co]):
     traceparent: str | None = None
     sender: str = ""
     clock_suspect: bool = False
+    digest: bytes = field(default=b"", compare=False)
 
     @property
     def key(self) -> str:
@@ -115,6 +118,7 @@ def decode(raw: dict[str, Any], sender: str = "") -> Event[EventData]:
             subject_version=_version(raw),
             traceparent=_text(raw, "traceparent") if "traceparent" in raw else None,
             sender=sender,
+            digest=blake2b(orjson.dumps(raw), digest_size=8).digest(),
         )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -149,7 +153,7 @@ def _time(raw: dict[str, Any], name: str) -> datetime:
     try:
         return _instant.validate_strings(_text(raw, name))
     except ValidationError:
-        raise Malformed(f"{name} is not an RFC 3339 time with an offset") from None
+        raise Malformed(f"{name} is not an RFC 3339 time with an offset, of the years 2000 to 2200") from None
 
 
 def _producer(raw: dict[str, Any]) -> str:

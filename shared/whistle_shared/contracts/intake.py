@@ -39,8 +39,9 @@ class Location(Frozen):
 class WhistleFacts(Frozen):
     """What the street said when it blew: never changes afterwards, so every reader may keep a copy.
 
-    `initiator`: the organisation that blows when it is not the street itself (a department). A reopened whistle's
-    next round has facts of its own: a higher urgency, a later `blown_at`.
+    `initiator`: the organisation that blows when it is not the street itself (a department). `photos`: ids; the
+    pictures are kept by intake. A reopened whistle's next round has facts of its own: a higher urgency, a later
+    `blown_at`.
     """
 
     number: Text
@@ -58,6 +59,7 @@ class WhistleFacts(Frozen):
     initiator: Code | None = None
     cross_district: bool = False
     location: Location | None = None
+    photos: tuple[UUID, ...] = ()
 
 
 class WhistleSubmitted(EventData):

@@ -1,5 +1,6 @@
 """The words of the field as types: kinds, urgencies, roles, clocks. Source: DOMAIN.md sections B and C."""
 
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
@@ -42,7 +43,18 @@ ClockStatus = Literal["running", "paused", "met", "met_late", "cancelled", "void
 EscalationStatus = Literal["open", "withdrawn", "resolved"]
 RungForm = Literal["reminder", "letter", "red_light", "supervision", "notice", "interview"]
 
-Instant = AwareDatetime
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def imaginable(value: datetime) -> datetime:
+    """The instant, if it can be one of ours; the first and the last that Python knows come back from PostgreSQL as
+    infinite, without a zone. Raises ValueError."""
+    if not _EARLIEST <= value <= _LATEST:
+        raise ValueError("must be between the years 2000 and 2200")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(imaginable)]
 Round = Annotated[int, Field(ge=1, le=10_000)]
 Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Attempt = Annotated[int, Field(ge=1, le=10_000)]

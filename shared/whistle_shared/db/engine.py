@@ -5,6 +5,7 @@ and everything else (this input is at fault, or we are).
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Collection
 from random import uniform
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import ARRAY, Column, ColumnElement, Uuid, any_, cast, event, exc, text
+from sqlalchemy import ARRAY, URL, Column, ColumnElement, Uuid, any_, cast, event, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 log = structlog.get_logger(__name__)
@@ -26,18 +27,26 @@ _LIMITS = {
 _TRANSIENT = ("40001", "40P01", "55P03", "57014")
 # Server going or full, connection lost, a standby, and a schema that is not (yet) the one this build needs.
 _OUTAGE = ("57P01", "57P02", "57P03", "53", "25006", "25P03", "08", "42P01", "42703", "42501")
+# A missing grant (the schema again) and a row that a policy refuses have one code; only the first is an outage.
+_POLICY_CHECK = "ExecWithCheckOptions"
 _PROBE = "insert into inbox(event_id) values (gen_random_uuid())"
 
 
 def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle", patient: bool = False) -> AsyncEngine:
     """An engine for `postgresql+asyncpg://…`. Waits at most 2 s for a pooled connection or a lock, 5 s for a statement;
-    a `patient` one (for migrations) waits for its work as long as it takes."""
+    a `patient` one (for migrations) waits for its work as long as it takes.
+
+    With `?ssl=verify-full&sslrootcert=FILE` it speaks TLS only, to a server whose certificate one of FILE's (without
+    it: of the system's) authorities has signed for this very host. Raises OSError for a file that is not there.
+    """
+    place, encryption = _encryption(make_url(url))
     engine = create_async_engine(
-        url,
+        place,
         pool_size=pool_size,
-        max_overflow=4,
+        max_overflow=2,
         pool_timeout=2,
-        connect_args={
+        connect_args=encryption
+        | {
             "timeout": 5,
             "command_timeout": None if patient else 6,
             "server_settings": (_SETTINGS if patient else _SETTINGS | _LIMITS) | {"application_name": name},
@@ -45,6 +54,19 @@ def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle", patient:
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
+
+
+def _encryption(url: URL) -> tuple[URL, dict[str, Any]]:
+    """The address without what asyncpg reads from its own kind of address only, and that as an argument."""
+    mode, authorities = url.query.get("ssl"), url.query.get("sslrootcert")
+    if "sslmode" in url.query:
+        raise ValueError("this driver's word for sslmode is ssl: ssl=verify-full")
+    if mode != "verify-full":
+        if authorities is not None:
+            raise ValueError("sslrootcert is looked at with ssl=verify-full only")
+        return url, {}
+    context = ssl.create_default_context(cafile=str(authorities) if authorities is not None else None)
+    return url.difference_update_query(("ssl", "sslrootcert")), {"ssl": context}
 
 
 def _refuse_closed(connection: Any, record: Any, proxy: Any) -> None:
@@ -71,8 +93,11 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, (OSError, TimeoutError, exc.TimeoutError)):
         return True
     origin = error.orig if isinstance(error, exc.DBAPIError) else error
-    if any(_is_lost(suspect) for suspect in (origin, getattr(origin, "__cause__", None))):
+    causes = (origin, getattr(origin, "__cause__", None))
+    if any(_is_lost(suspect) for suspect in causes):
         return True
+    if any(getattr(cause, "server_source_function", None) == _POLICY_CHECK for cause in causes):
+        return False
     return _sqlstate(error).startswith(_OUTAGE)
 
 

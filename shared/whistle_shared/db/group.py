@@ -19,11 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_shared.contracts import TYPES, Event, EventData
 from whistle_shared.db import audit, tables
-from whistle_shared.db.engine import among, is_outage, is_transient
+from whistle_shared.db.engine import among, is_outage, is_passing, is_transient
 from whistle_shared.db.idempotency import Answer, Idempotency, KeyReused, stored_answers
 from whistle_shared.db.outbox import Outbox, Outgoing
 from whistle_shared.db.unit import Unit
-from whistle_shared.errors import Unavailable
+from whistle_shared.db.walls import reach, reach_of, reaching
+from whistle_shared.errors import DomainError, Unavailable
 from whistle_shared.observability import Trace, new_trace
 from whistle_shared.timesource import TimeSource, wall_now
 
@@ -42,6 +43,7 @@ class Work:
     `whistle` is locked and loaded before `act` runs; so is `also`, where two whistles are concerned. `event` is claimed
     in the inbox, `idempotency` in the table of idempotency keys. `wants` is for the service's `load`: what else to
     fetch for this piece. `deed`: who asks, for the audit; what nobody asked for (an event, a timer) has none.
+    `photos`: what of them is not deleted is locked and put into `unit.photos`. `reach`: whose rows it sees (walls).
     """
 
     act: Callable[[Unit], Any]
@@ -51,7 +53,9 @@ class Work:
     wants: Any = None
     also: UUID | None = None
     deed: audit.Deed | None = None
+    photos: Sequence[UUID] = ()
     trace: Trace = field(default_factory=new_trace)
+    reach: str = field(default_factory=reach)
 
     def locks(self) -> Iterable[str]:
         if self.whistle is not None:
@@ -95,6 +99,7 @@ class Group:
         self.lease = lease
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._committers: set[asyncio.Task[None]] = set()
+        self.ids_reused = 0
 
     async def do(self, work: Work) -> Any:
         """Have `work` done in the next transaction; returns what `act` returned or raises what it raised.
@@ -165,10 +170,31 @@ class Group:
                 if len(works) > 1:
                     log.info("group.split", size=len(works), error=str(error)[:300])
                     return [(await self.run([work]))[0] for work in works]
-                return [error.__cause__ if isinstance(error, Spoilt) else error]
+                return [await self._failed(works[0], error)]
         raise AssertionError("unreachable")
 
+    async def _failed(self, work: Work, error: Exception) -> Exception:
+        """Why a piece could not be done that took its transaction with it: noted in a transaction of its own."""
+        cause = error.__cause__ if isinstance(error, Spoilt) else error
+        assert isinstance(cause, Exception)
+        if work.deed is not None:
+            try:
+                async with self.unit() as unit:
+                    unit.trace = work.trace
+                    _refused(unit, work, cause)
+            except Exception as failure:
+                if not is_passing(failure):
+                    raise
+                said = repr(failure)[:200]
+                log.warning("audit.not_written", action=work.deed.action, actor=work.deed.actor, error=said)
+        return cause
+
     async def _together(self, works: Sequence[Work]) -> list[Any]:
+        """INVARIANT: a batch sees the rows of those who asked for its pieces and no others."""
+        with reaching(reach_of(work.reach for work in works)):
+            return await self._within_reach(works)
+
+    async def _within_reach(self, works: Sequence[Work]) -> list[Any]:
         async with self.unit() as unit:
             await unit.lock(lock for work in works for lock in work.locks())
             unit.now = self.time.now()
@@ -180,33 +206,36 @@ class Group:
                 if not (work.event and work.event.id in seen)
                 and not (work.idempotency and work.idempotency.identity in answers)
             ]
+            await self._lock_photos(unit, fresh)
             await self._load(unit, fresh)
             return [self._one(unit, work, seen, answers) for work in works]
 
-    def _one(self, unit: Unit, work: Work, seen: set[UUID], answers: dict[tuple[str, str], tuple[str, Answer]]) -> Any:
+    def _one(
+        self, unit: Unit, work: Work, seen: dict[UUID, bytes], answers: dict[tuple[str, str], tuple[str, Answer]]
+    ) -> Any:
         if work.event is not None and work.event.id in seen:
+            self._compare(work.event, seen[work.event.id])
             return None
+        unit.cause, unit.trace = work.event, work.trace
         if work.idempotency is not None and work.idempotency.identity in answers:
             digest, answer = answers[work.idempotency.identity]
-            return answer if digest == work.idempotency.digest else KeyReused()
+            return answer if digest == work.idempotency.digest else _refused(unit, work, KeyReused())
         touched = unit.touches
-        unit.cause, unit.trace = work.event, work.trace
         before = _shown(unit, work.deed)
         try:
             result = work.act(unit)
         except Exception as error:
             if unit.touches != touched:
                 raise Spoilt from error
-            if work.deed is not None:
-                audit.note(unit, work.deed, "refused", after={"reason": str(error)})
-            return error
+            return _refused(unit, work, error)
         if work.deed is not None:
             audit.note(unit, work.deed, "done", before, _shown(unit, work.deed))
         if work.event is not None:
-            seen.add(work.event.id)
+            seen[work.event.id] = work.event.digest
             unit.insert(
                 tables.inbox,
                 event_id=work.event.id,
+                digest=work.event.digest,
                 receipt_id=unit.receipt_for(work.event.id),
                 seen_at=wall_now(),
             )
@@ -229,15 +258,31 @@ class Group:
             created_at=wall_now(),
         )
 
-    async def _seen(self, unit: Unit, works: Sequence[Work]) -> set[UUID]:
-        """Events handled before. Every event ends the wait for its receipt; a seen one gets its own receipt again."""
+    async def _lock_photos(self, unit: Unit, works: Sequence[Work]) -> None:
+        """After the subjects' locks and in one order, so nobody deadlocks."""
+        ids = {photo_id for work in works for photo_id in work.photos}
+        if ids:
+            p = tables.photo
+            query = select(p).where(among(p.c.photo_id, ids), p.c.deleted_at.is_(None))
+            rows = await unit.connection.execute(query.order_by(p.c.photo_id).with_for_update())
+            unit.photos = {row.photo_id: row for row in rows}
+
+    def _compare(self, event: Event[EventData], first: bytes) -> None:
+        """Two events with one id: the first counts, and somebody must look at whoever said the second."""
+        if first and event.digest and first != event.digest:
+            self.ids_reused += 1
+            log.error("event.id_reused", event_id=str(event.id), key=event.key, sender=event.sender)
+
+    async def _seen(self, unit: Unit, works: Sequence[Work]) -> dict[UUID, bytes]:
+        """Events handled before, with their digests. Every event ends the wait for its receipt; a seen one gets its own
+        receipt again."""
         events = [work.event for work in works if work.event is not None]
         if not events:
-            return set()
-        found = await unit.connection.execute(
-            select(tables.inbox.c.event_id).where(among(tables.inbox.c.event_id, [event.id for event in events]))
-        )
-        seen = {row.event_id for row in found}
+            return {}
+        t = tables.inbox.c
+        query = select(t.event_id, t.digest).where(among(t.event_id, [event.id for event in events]))
+        found = await unit.connection.execute(query)
+        seen = {row.event_id: row.digest or b"" for row in found}
         unit.receipts.extend((event.causation_id, event.producer) for event in events if event.causation_id)
         unit.repeated.extend(sorted(seen))
         return seen
@@ -280,6 +325,15 @@ class Group:
             ),
             row.subject,
         )
+
+
+def _refused(unit: Unit, work: Work, error: Exception) -> Exception:
+    """The error, noted down if somebody asked. What nobody foresaw is named by its kind only: it may quote anything."""
+    if work.deed is not None:
+        foreseen = isinstance(error, (DomainError, KeyReused))
+        reason = str(error) if foreseen else type(error).__name__
+        audit.note(unit, work.deed, "refused" if foreseen else "failed", after={"reason": reason})
+    return error
 
 
 def _shown(unit: Unit, deed: audit.Deed | None) -> audit.Shown | None:

@@ -2,10 +2,12 @@
 
 `outbox` is the ledger of what this service said; `outbox_due` lists who has yet to confirm each event: the broker,
 and every consumer whose receipt is awaited. A row disappears by its confirmation and by nothing else.
-`audit` says who did what; `audit_link` chains its rows, `audit_head` signs the chain once a day. All three only grow.
+`audit` says who did what; `audit_link` chains its rows, `audit_head` signs the chain once a day.
+INVARIANT: these three only grow: a trigger refuses to change, delete or truncate, whoever asks.
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
     func,
     text,
 )
@@ -57,6 +60,7 @@ inbox = Table(
     "inbox",
     metadata,
     Column("event_id", Uuid, primary_key=True),
+    Column("digest", LargeBinary),
     Column("receipt_id", Uuid),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=_now),
 )
@@ -183,13 +187,26 @@ audit_head = Table(
     Column("made_at", DateTime(timezone=True), nullable=False),
 )
 
+_APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING MESSAGE = tg_table_name || ' only grows', ERRCODE = 'restrict_violation'; END
+$$
+"""
+_REFUSING = """
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %(table)s
+FOR EACH STATEMENT EXECUTE FUNCTION append_only()
+"""
+event.listen(metadata, "before_create", DDL(_APPEND_ONLY))  # type: ignore[no-untyped-call]
+for _table in (audit, audit_link, audit_head):
+    event.listen(_table, "after_create", DDL(_REFUSING))  # type: ignore[no-untyped-call]
+
 photo = Table(
     "photo",
     metadata,
     Column("photo_id", Uuid, primary_key=True),
     Column("owner", Text, nullable=False),
     Column("subject", Text),
-    Column("person_id", Uuid),
+    Column("sealed", Boolean, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),

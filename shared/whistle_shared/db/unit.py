@@ -40,7 +40,7 @@ class Unit:
 
     `cases` holds what the service knows about each whistle of the batch, `ledgers` what it projects beside that,
     `reference` what it looks things up in (registry, calendars): all are filled by the service's `load` before any
-    handler runs.
+    handler runs. `photos` holds the rows of the photos that the batch names.
     """
 
     def __init__(self, connection: AsyncConnection, producer: str, now: datetime, lease: timedelta) -> None:
@@ -50,6 +50,7 @@ class Unit:
         self.lease = lease
         self.cases: dict[UUID, Any] = {}
         self.ledgers: dict[UUID, Any] = {}
+        self.photos: dict[UUID, Any] = {}
         self.trace: Trace
         self.cause: Event[EventData] | None = None
         self.receipts: list[tuple[UUID, str]] = []

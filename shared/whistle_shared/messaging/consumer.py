@@ -31,6 +31,7 @@ from whistle_shared.timesource import TimeSource, wall_now
 log = structlog.get_logger(__name__)
 _PREFETCH = 400
 _BATCH = 100
+_MOST_BYTES = 1024 * 1024
 _TIERS = ("5s", "5s", "30s", "30s", "2m", "10m", "1h", "1h")
 _TOLERANCE = timedelta(seconds=2)
 _REPLAYER = "ctl"
@@ -178,6 +179,8 @@ class Consumer:
         return items
 
     def _read(self, message: AbstractIncomingMessage) -> Iterable[_Item]:
+        if len(message.body) > _MOST_BYTES:
+            return [_Item(message, message.body, None, f"body is larger than {_MOST_BYTES} bytes")]
         try:
             raws = decode_batch(message.body, message.content_type)
         except Malformed as fault:
@@ -307,7 +310,7 @@ def _whistle(subject: str) -> UUID | None:
 def _attempt(message: AbstractIncomingMessage) -> int:
     """Our own attempt counter; nonsense counts as the first attempt."""
     value = message.headers.get("x-attempt")
-    return value if isinstance(value, int) and 0 <= value <= len(_TIERS) else 0
+    return value if type(value) is int and 0 <= value <= len(_TIERS) else 0
 
 
 def _sent_at(message: AbstractIncomingMessage) -> datetime | None:

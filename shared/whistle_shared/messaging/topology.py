@@ -14,6 +14,7 @@ EVENTS = "whistle.ev"
 DEAD_LETTERS = "whistle.dlx"
 PARKING = "parking"
 RETRY_TIERS = {"5s": 5, "30s": 30, "2m": 120, "10m": 600, "1h": 3600}
+_WRITTEN = rf"^whistle\.(ev|dlx|retry\.({'|'.join(RETRY_TIERS)}))$"
 _WORK = r"^(intake|dispatch|escalation|department\.[a-z][a-z0-9_]*)\.in$"
 
 
@@ -44,8 +45,8 @@ def password_hash(password: str) -> str:
 
 
 def definitions(instances: list[Instance], vhost: str = "whistle") -> dict[str, Any]:
-    """The definitions document: users, permissions, exchanges, queues, bindings, policies. The vhost
-    itself belongs to whoever runs the broker."""
+    """The definitions document: users, permissions (also by routing key), exchanges, queues, bindings, policies. The
+    vhost itself belongs to whoever runs the broker."""
     queues = [queue_of(i.name) for i in instances] + [f"retry.{tier}" for tier in RETRY_TIERS] + [PARKING]
     exchanges = [(EVENTS, "topic"), (DEAD_LETTERS, "fanout")] + [
         (retry_exchange(tier), "fanout") for tier in RETRY_TIERS
@@ -53,6 +54,7 @@ def definitions(instances: list[Instance], vhost: str = "whistle") -> dict[str, 
     return {
         "users": [_user(instance) for instance in instances],
         "permissions": [_permission(instance, vhost) for instance in instances],
+        "topic_permissions": [_topic_permission(instance, vhost) for instance in instances],
         "exchanges": [
             {
                 "name": name,
@@ -111,8 +113,19 @@ def _permission(instance: Instance, vhost: str) -> dict[str, str]:
         "user": instance.name,
         "vhost": vhost,
         "configure": "^$",
-        "write": r"^whistle\.(ev|dlx|retry\..*)$",
+        "write": _WRITTEN,
         "read": f"^{re.escape(queue_of(instance.name))}$",
+    }
+
+
+def _topic_permission(instance: Instance, vhost: str) -> dict[str, str]:
+    """A service says its own events only, and what it addresses to departments; it may bind nothing by any key."""
+    return {
+        "user": instance.name,
+        "vhost": vhost,
+        "exchange": EVENTS,
+        "write": rf"^({instance.name.split('.')[0]}\.[a-z_]+\.v[0-9]+|to\.[A-Za-z0-9._-]+)$",
+        "read": "^$",
     }
 
 

@@ -5,11 +5,13 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 import uvloop
 
 from whistle_shared.observability import configure_logging
+from whistle_shared.runtime.protocol import Bounds, GuardedProtocol
 from whistle_shared.runtime.service import Service
 
 
@@ -20,22 +22,8 @@ def run_process(build: Callable[[], Service]) -> None:
 
 async def _serve(build: Callable[[], Service]) -> int:
     service = build()
-    settings = service.settings
-    configure_logging(service.name, settings.log_level)
-    config = uvicorn.Config(
-        service.app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=75,
-        http="httptools",
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies or None,
-    )
-    server = _Server(config, service)
+    configure_logging(service.name, service.settings.log_level)
+    server = _Server(config_of(service), service)
     await service.start()
     gc.collect()
     gc.freeze()
@@ -46,6 +34,25 @@ async def _serve(build: Callable[[], Service]) -> int:
     failed = service.failed.is_set()
     await service.stop()
     return 1 if failed else 0
+
+
+def config_of(service: Service) -> uvicorn.Config:
+    """How a service is served."""
+    settings = service.settings
+    return uvicorn.Config(
+        service.app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,
+        http=partial(GuardedProtocol, bounds=Bounds(connections=settings.limit_connections)),  # type: ignore[arg-type]
+        ws="none",
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
+    )
 
 
 class _Server(uvicorn.Server):

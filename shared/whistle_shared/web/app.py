@@ -1,38 +1,22 @@
 """The FastAPI application every service starts from: problems, limits, headers, probes, metrics."""
 
+import hmac
 from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI, Response
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 
-from whistle_shared.web.body import BodyLimit, StrictRoute
+from whistle_shared.auth import Unauthenticated
+from whistle_shared.web.body import StrictRoute
 from whistle_shared.web.docs import install_docs
+from whistle_shared.web.gate import Gate
+from whistle_shared.web.headers import Outermost
+from whistle_shared.web.limits import Limits, Slots
+from whistle_shared.web.models import PROBLEMS
 from whistle_shared.web.problems import install, problem
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
-
-
-class SecurityHeaders:
-    """Adds to every answer the headers that cost nothing and close doors; a page brings a policy of its own."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+_LOCAL = ("127.0.0.1", "::1")
+_FORWARDED = ("forwarded", "x-forwarded-for", "via")
 
 
 def make_app(
@@ -40,28 +24,52 @@ def make_app(
     description: str,
     ready: Callable[[], Awaitable[str | None]],
     metrics: Callable[[], Awaitable[bytes]],
+    limits: Limits,
+    slots: Slots,
+    metrics_token: str = "",
 ) -> FastAPI:
     """An application with `/livez /readyz /metrics /openapi.json /docs`. `ready` returns what is missing, or None."""
     app = FastAPI(title=title, description=description, version="1", docs_url=None, redoc_url=None)
     app.router.route_class = StrictRoute
+    app.state.limits = limits
     install(app)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Gate, limits=limits, slots=slots)
+    app.add_middleware(Outermost)
     install_docs(app)
 
     @app.get("/livez", tags=["operations"], summary="The process answers")
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["operations"], summary="The process can do its job")
+    @app.get("/readyz", tags=["operations"], summary="The process can do its job", responses={503: PROBLEMS[503]})
     async def readyz() -> Response:
         missing = await ready()
         if missing is not None:
             return problem(503, "Not ready", missing)
         return Response('{"status":"ready"}', media_type="application/json")
 
-    @app.get("/metrics", tags=["operations"], summary="Prometheus metrics")
-    async def metrics_route() -> Response:
+    @app.get(
+        "/metrics",
+        tags=["operations"],
+        summary="Prometheus metrics",
+        response_class=PlainTextResponse,
+        responses={401: PROBLEMS[401], 429: PROBLEMS[429], 503: PROBLEMS[503]},
+    )
+    async def metrics_route(request: Request) -> Response:
+        """For this machine, and elsewhere for who brings the bearer token of the setting `WHISTLE_METRICS_TOKEN`."""
+        if not (_is_local(request) or _has_token(request, metrics_token)):
+            raise Unauthenticated("metrics are for this machine, or for the token that was set for them")
         return Response(await metrics(), media_type="text/plain; version=0.0.4")
 
     return app
+
+
+def _is_local(request: Request) -> bool:
+    """From this very machine, and not through a proxy on it."""
+    forwarded = any(name in request.headers for name in _FORWARDED)
+    return request.client is not None and request.client.host in _LOCAL and not forwarded
+
+
+def _has_token(request: Request, wanted: str) -> bool:
+    given = request.headers.get("authorization", "")
+    return bool(wanted) and hmac.compare_digest(given.encode(), f"Bearer {wanted}".encode())

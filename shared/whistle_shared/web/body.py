@@ -1,16 +1,31 @@
-"""Reading bodies strictly: JSON by orjson (no NaN, no lone surrogate, no runaway nesting), of one content type."""
+"""Reading bodies strictly: JSON by orjson (no NaN, no lone surrogate, no runaway nesting, no key said twice), of one
+content type, within a size and a time.
 
+INVARIANT: what waits in memory of bodies is bounded, whatever is sent and however slowly.
+"""
+
+import asyncio
+import json
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope
 
-from whistle_shared.web.problems import Malformed, problem
+from whistle_shared.errors import Unavailable
+from whistle_shared.web.problems import Malformed
 
-MOST_BYTES = 256 * 1024
+MOST_DEPTH = 32
+MOST_KEYS = 5_000
+SECONDS = 20.0
+"""How long a body may take; a large one longer, as long as it comes at SLOWEST."""
+SLOWEST = 32 * 1024  # bytes a second
+LARGE = 256 * 1024
+MOST_LARGE = 64 * 1024 * 1024
+"""How many bytes of large bodies (photos) may be on their way together."""
 
 
 class StrictRequest(Request):
@@ -33,19 +48,48 @@ class StrictRoute(APIRoute):
             reading = StrictRequest(request.scope, request.receive)
             if takes_body:
                 _require_json(request)
-                reading.parsed = _parse(await reading.body())
+                reading.parsed = parse(await reading.body())
             return await handle(reading)
 
         return strict
 
 
-def _parse(body: bytes) -> Any:
+def parse(body: bytes) -> Any:
+    """What a body says; None for an empty one. Raises Malformed (400)."""
     if not body:
         return None
     try:
-        return orjson.loads(body)
+        parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Malformed(400, f"the body is not valid JSON: {error}") from None
+    # As many colons as keys: nothing was said twice. More: some stand in texts, or a key came again.
+    if _keys_in(parsed) != body.count(b":"):
+        json.loads(body, object_pairs_hook=_distinct, parse_int=str, parse_float=str)
+    return parsed
+
+
+def _keys_in(value: Any) -> int:
+    """How many keys its objects have together. Raises Malformed for too many, and for nesting beyond MOST_DEPTH."""
+    keys, level = 0, [value]
+    for _ in range(MOST_DEPTH + 1):
+        objects = [item for item in level if isinstance(item, dict)]
+        keys += sum(map(len, objects))
+        if keys > MOST_KEYS:
+            raise Malformed(400, f"the body has more than {MOST_KEYS} keys")
+        inner = [child for item in objects for child in item.values() if isinstance(child, dict | list)]
+        inner += [child for item in level if isinstance(item, list) for child in item if isinstance(child, dict | list)]
+        if not inner:
+            return keys
+        level = inner
+    raise Malformed(400, f"the body is nested more than {MOST_DEPTH} deep")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise Malformed(400, f"the key {name[:100]!r} is said twice")
+        seen.add(name)
 
 
 def _require_json(request: Request) -> None:
@@ -53,37 +97,61 @@ def _require_json(request: Request) -> None:
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if kind.strip().lower() != "application/json" or charset not in ("", "utf-8"):
         raise Malformed(415, "the content type must be application/json in UTF-8")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Malformed(415, "compressed bodies are not accepted")
 
 
-class BodyLimit:
-    """Refuses bodies over 256 KiB, announced or not (413)."""
+class Bodies:
+    """Reads the bodies of one process's requests; knows how much of large ones is on its way."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self) -> None:
+        self.large = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > MOST_BYTES:
-            await _too_large(scope, receive, send)
-            return
-        seen = 0
+    async def read(self, scope: Scope, receive: Receive, most: int) -> bytes | None:
+        """The whole body of a request; None when whoever sent it has gone.
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > MOST_BYTES:
-                raise Malformed(413, f"the body is larger than {MOST_BYTES} bytes")
-            return message
+        Raises Malformed (413, 408, 415) and, for a large one when there are too many of them, Unavailable.
+        """
+        headers = dict(scope["headers"])
+        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
+            raise Malformed(415, "compressed bodies are not accepted")
+        announced = headers.get(b"content-length")
+        if announced is None and b"transfer-encoding" not in headers:
+            return b""
+        if announced is not None and (not announced.isdigit() or int(announced[:20]) > most):
+            raise too_large(most)
+        if most <= LARGE:
+            return await _whole(receive, most)
+        if self.large + most > MOST_LARGE:
+            raise Unavailable("too many large bodies are on their way; try again shortly")
+        self.large += most
+        try:
+            return await _whole(receive, most)
+        finally:
+            self.large -= most
 
-        await self._app(scope, counted, send)
+
+def too_large(most: int) -> Malformed:
+    return Malformed(413, f"the body is larger than {most} bytes")
 
 
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    answer = problem(413, "Malformed request", f"the body is larger than {MOST_BYTES} bytes")
-    await answer(scope, receive, send)
+async def _whole(receive: Receive, most: int) -> bytes | None:
+    parts: list[bytes] = []
+    size, began = 0, monotonic()
+    while True:
+        message = await _next(receive, began + SECONDS + size / SLOWEST)
+        if message["type"] != "http.request":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise too_large(most)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _next(receive: Receive, deadline: float) -> Message:
+    try:
+        async with asyncio.timeout(deadline - monotonic()):
+            return await receive()
+    except TimeoutError:
+        raise Malformed(408, f"the body did not come within {SECONDS:.0f} seconds") from None

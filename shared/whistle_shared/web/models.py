@@ -5,12 +5,12 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from whistle_shared.contracts.vocabulary import Instant
 from whistle_shared.errors import Invalid
 
 Item = TypeVar("Item")
-_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Strict(BaseModel):
@@ -26,16 +26,14 @@ def _written(value: object) -> object:
     raise ValueError("must be an RFC 3339 time with an offset")
 
 
-def _imaginable(value: datetime) -> datetime:
-    if not _EARLIEST <= value <= _LATEST:
-        raise ValueError("must be between the years 2000 and 2200")
+def _as_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
 When = Annotated[
-    AwareDatetime,
+    Instant,
     BeforeValidator(_written),
-    AfterValidator(_imaginable),
+    AfterValidator(_as_utc),
     Field(strict=False, examples=["2026-11-30T09:30:00Z"]),
 ]
 """An instant in a request; UTC once it is read."""
@@ -67,10 +65,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: _problem("No valid bearer token"),
     403: _problem("The role may never do this"),
     404: _problem("Not there, or not for this caller"),
+    408: _problem("The request did not come in time"),
     409: _problem("Not possible in this state"),
     413: _problem("The body is too large"),
     415: _problem("Not application/json"),
     422: _problem("A field is at fault"),
+    429: _problem("A budget is spent; `Retry-After` says when there is a new one"),
+    431: _problem("The head of the request is too large"),
     503: _problem("Not available now; try again"),
 }
 

@@ -7,6 +7,7 @@ INVARIANT: a form that changes something is accepted only from a page of this ve
 import gettext
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
@@ -35,7 +36,7 @@ PAGE_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_LASTING = 30 * 24 * 3600
+_LASTING = timedelta(days=30)
 _CHOICES: dict[str, tuple[str, ...]] = {"lang": LANGUAGES, "theme": get_args(Theme)}
 
 
@@ -68,25 +69,25 @@ def page(request: Request, content: str, status: int = 200) -> Response:
 def elsewhere(request: Request, path: str) -> Response:
     """To another page of this service; on the wall it stays the wall, and the look that was asked for stays too."""
     mode = look_of(request).mode
-    address = f"{path}?{urlencode({'mode': mode})}" if mode else path
-    return _remembering(request, RedirectResponse(address, 303, PAGE_HEADERS))
+    more = f"{'&' if '?' in path else '?'}{urlencode({'mode': mode})}" if mode else ""
+    return _remembering(request, RedirectResponse(path + more, 303, PAGE_HEADERS))
 
 
 def _remembering(request: Request, answer: Response) -> Response:
     for what, values in _CHOICES.items():
         if request.query_params.get(what) in values:
-            _set_cookie(request, answer, f"whistle_{what}", request.query_params[what])
+            set_cookie(request, answer, f"whistle_{what}", request.query_params[what], _LASTING)
     return answer
 
 
-def set_session_cookie(request: Request, answer: Response, name: str, secret: str) -> None:
-    """Give the browser a session's secret: no script sees it, no other site makes the browser send it."""
-    _set_cookie(request, answer, name, secret)
+def set_cookie(request: Request, answer: Response, name: str, value: str, lasting: timedelta) -> None:
+    """Give the browser something to keep; no script sees it. An empty value takes away what it has kept.
 
-
-def _set_cookie(request: Request, answer: Response, name: str, value: str) -> None:
-    secure = request.url.scheme == "https"
-    answer.set_cookie(name, value, max_age=_LASTING, httponly=True, secure=secure, samesite="strict")
+    Lax: links in messages and the way back from single sign-on are navigations from elsewhere; whatever changes
+    something is checked by its Origin.
+    """
+    secure, seconds = request.url.scheme == "https", int(lasting.total_seconds()) if value else 0
+    answer.set_cookie(name, value, max_age=seconds, httponly=True, secure=secure, samesite="lax")
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -94,8 +95,7 @@ async def form_of(request: Request) -> dict[str, str]:
 
     Raises Forbidden when it was not sent from a page of ours.
     """
-    scheme, _, host = request.headers.get("origin", "").partition("://")
-    if not scheme or host != request.headers.get("host"):
+    if request.headers.get("origin") != f"{request.url.scheme}://{request.headers.get('host')}":
         raise Forbidden("this form can only be sent from its own page")
     try:
         fields = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=20)
@@ -114,21 +114,24 @@ def translations_from(catalogue: Path) -> gettext.NullTranslations:
 
 
 class Templates:
-    """The templates of one service's package: `templates/`, with the texts of `locale/<language>.po`."""
+    """The templates of packages: `templates/`, with the texts of `locale/<language>.po`. What the first one does not
+    have is looked for in the next."""
 
-    def __init__(self, package: Path) -> None:
-        self._package = package
-        self.texts = {
-            language: translations_from(package / "locale" / f"{language}.po")
-            if language != SOURCE
-            else gettext.NullTranslations()
-            for language in LANGUAGES
-        }
+    def __init__(self, *packages: Path) -> None:
+        self._packages = packages
+        self.texts = {language: self._texts(language) for language in LANGUAGES}
         self._environments = {language: self._environment(language) for language in LANGUAGES}
+
+    def _texts(self, language: Language) -> gettext.NullTranslations:
+        texts = gettext.NullTranslations()
+        if language != SOURCE:
+            for package in self._packages:
+                texts.add_fallback(translations_from(package / "locale" / f"{language}.po"))
+        return texts
 
     def _environment(self, language: Language) -> Environment:
         environment = Environment(
-            loader=FileSystemLoader(self._package / "templates"),
+            loader=FileSystemLoader([package / "templates" for package in self._packages]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -139,7 +142,7 @@ class Templates:
         environment.globals |= {"language": language, "build": self.build}
         return environment
 
-    def render(self, language: Language, name: str, **context: Any) -> str:
+    def render(self, language: Language, name: str, /, **context: Any) -> str:
         """One template in one language. A name it does not get is an error, not an empty place."""
         return self._environments[language].get_template(name).render(context)
 
@@ -147,10 +150,12 @@ class Templates:
     def build(self) -> str:
         """A short name for exactly these templates, texts and static files: changes when a page would."""
         digest = sha256()
-        for file in self._files():
-            digest.update(file.relative_to(self._package).as_posix().encode() + b"\0" + file.read_bytes())
+        for package in self._packages:
+            for file in _files(package):
+                digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()[:12]
 
-    def _files(self) -> Iterator[Path]:
-        for folder in ("templates", "locale", "static"):
-            yield from sorted(file for file in (self._package / folder).rglob("*") if file.is_file())
+
+def _files(package: Path) -> Iterator[Path]:
+    for folder in ("templates", "locale", "static"):
+        yield from sorted(file for file in (package / folder).rglob("*") if file.is_file())

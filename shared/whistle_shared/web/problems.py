@@ -1,4 +1,7 @@
-"""Errors as RFC 9457 problem documents: one table from exception to status, and nothing leaks."""
+"""Errors as RFC 9457 problem documents: one table from exception to status, and nothing leaks.
+
+INVARIANT: an answer says what is wrong with the request and nothing of how we work: no trace, no statement, no path.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +17,11 @@ from starlette.exceptions import HTTPException
 from whistle_shared.auth import Forbidden, Unauthenticated
 from whistle_shared.db import KeyReused, is_outage, is_transient
 from whistle_shared.errors import Conflict, IllegalTransition, Invalid, NotFound, Unavailable
+from whistle_shared.web.limits import Limits, TooMany, address_of
 
 log = structlog.get_logger(__name__)
+_MOST_FAULTS = 20
+_MOST_NAME = 100
 _DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 MEDIA_TYPE = "application/problem+json"
 _TABLE: dict[type[Exception], tuple[int, str]] = {
@@ -45,18 +51,35 @@ def problem(status: int, title: str, detail: str = "", **more: Any) -> JSONRespo
     return JSONResponse(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def too_many(error: TooMany) -> JSONResponse:
+    """429: which budget is spent, and when there is a new one."""
+    answer = problem(429, "Too many requests", f"{error}; try again in {error.wait} s", budget=error.name)
+    answer.headers["Retry-After"] = str(error.wait)
+    return answer
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception with a problem document."""
     for kind in _TABLE:
         app.add_exception_handler(kind, _known)
+    app.add_exception_handler(Unauthenticated, _unauthenticated)
     app.add_exception_handler(Malformed, _malformed)
+    app.add_exception_handler(TooMany, _too_many)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    for kind in (SQLAlchemyError, OSError, *_DRIVER, Exception):
-        app.add_exception_handler(kind, _unexpected)
+    for kind in (SQLAlchemyError, OSError, *_DRIVER):
+        app.add_exception_handler(kind, unexpected)
+
+
+async def note_refusal(request: Request, error: Exception) -> None:
+    """Have the service write down whom it turns away, before they are told."""
+    service = getattr(request.app.state, "service", None)
+    if service is not None:
+        await service.refused(request, error)
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
+    await note_refusal(request, error)
     status, title = _TABLE[type(error)]
     more: dict[str, Any] = {}
     if isinstance(error, Invalid):
@@ -66,6 +89,22 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     return problem(status, title, str(error), **more)
 
 
+async def _unauthenticated(request: Request, error: Exception) -> JSONResponse:
+    """An address that goes on asking without a good credential is told to wait; who has a good one is not touched."""
+    limits: Limits = request.app.state.limits
+    try:
+        limits.spend("refused", address_of(request.scope))
+    except TooMany as spent:
+        return await _too_many(request, spent)
+    return await _known(request, error)
+
+
+async def _too_many(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TooMany)
+    await note_refusal(request, error)
+    return too_many(error)
+
+
 async def _malformed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Malformed)
     return problem(error.status, "Malformed request", error.reason)
@@ -73,15 +112,14 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = [{"field": _field(item["loc"]), "reason": _reason(item)} for item in error.errors()]
-    missing_key = any(item["field"] == "Idempotency-Key" for item in found)
-    status = 400 if missing_key or any(item["type"] == "json_invalid" for item in error.errors()) else 422
+    found = [{"field": _field(item["loc"]), "reason": _reason(item)} for item in error.errors()[:_MOST_FAULTS]]
+    status = 400 if any(item["field"] == "Idempotency-Key" for item in found) else 422
     return problem(status, "Invalid input", f"{found[0]['field']}: {found[0]['reason']}", errors=found)
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """`("body", "place", 0)` → `place.0`; a header keeps its name."""
-    return ".".join(str(part) for part in location[1:]) or str(location[0])
+    """`("body", "place", 0)` → `place.0`; a header keeps its name; a name that nobody gave us is cut."""
+    return ".".join(str(part)[:_MOST_NAME] for part in location[1:]) or str(location[0])
 
 
 def _reason(item: Mapping[str, Any]) -> str:
@@ -100,10 +138,13 @@ def _reason(item: Mapping[str, Any]) -> str:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail))
+    answer = problem(error.status_code, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """What nobody foresaw: the log has all of it, the answer nothing."""
     if is_outage(error) or is_transient(error) or isinstance(error, TimeoutError):
         log.warning("http.unavailable", path=request.url.path, error=repr(error)[:300])
         return problem(503, "Not available now", "The database cannot be reached; nothing was lost, try again.")

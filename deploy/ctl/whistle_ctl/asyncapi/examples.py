@@ -43,7 +43,7 @@ _VALUES: dict[str, Any] = {
     "escalation_id": UUID("7f1f2b0c-55b1-5c7e-9d84-1f6f0f0a3b30"),
     "event_id": UUID("019aa5f0-7c10-7a11-8b22-000000000002"),
     "event_type": "dispatch.whistle_dispatched.v1",
-    "evidence": ["photo/2026/11/22/0007-1.jpg"],
+    "evidence": ["019aa5f0-9a20-7c3e-9f0a-3d2b8a6c4e11"],
     "extendable": False,
     "fired_at": _at(1, 6),
     "flags": ["inactive:PSGS"],
@@ -62,7 +62,8 @@ _VALUES: dict[str, Any] = {
     "pausable": False,
     "percent": 80,
     "person": "王建国",
-    "photo": "photo/2026/11/22/0007-0.jpg",
+    "photo": "019aa5f0-8f11-7b2d-8e1f-5c6d7e8f9a0b",
+    "photos": [UUID("019aa5f0-6c11-7d2e-a3b4-c5d6e7f80912")],
     "place": "采薇路与长亭街交口",
     "previous_due_at": _at(1, 4),
     "provisional": False,
@@ -126,6 +127,7 @@ _VALUES: dict[str, Any] = {
     "repeats": 3,
     "reply": "已增派两组人员，今晚完成。",
     "reply_due_at": _at(9),
+    "report_id": UUID("019aa5f0-7c80-7a11-8b22-000000000009"),
     "request_id": UUID("019aa5f0-7c70-7a11-8b22-000000000008"),
     "revision": 1,
     "rule": "供水管破裂引起的路面塌陷由供水公司主办",
@@ -168,6 +170,8 @@ _SPECIAL: dict[tuple[str, str], Any] = {
     ("LetterIssued", "form"): "letter",
     ("LetterIssued", "number"): "函〔2026〕7号",
     ("PlanStep", "name"): "恢复路面",
+    ("ReportTriaged", "by"): "采薇街道第一社区",
+    ("ReportTriaged", "outcome"): "drafted",
     ("RungSkipped", "role"): "deputy_head",
     ("Score", "parts"): {"arrival": 18, "people": 9, "handling": 18, "result": 26, "cooperation": 9, "citizen": 8},
     ("SuspensionRequested", "number"): 1,
@@ -206,13 +210,18 @@ def _built(name: str, of: Any) -> Any:
     raise KeyError(f"field {name!r} has no example value")
 
 
+def _subject(data: EventData) -> str:
+    """What the event is about: a report, a whistle, or the registry."""
+    return str(getattr(data, "report_id", None) or getattr(data, "whistle_id", "registry"))
+
+
 def example_event(entry: Entry) -> dict[str, Any]:
     """The event on the wire, as `encode` writes it."""
     data: EventData = example_data(entry.model)
     event = Event(
         id=UUID("019aa5f0-7c20-7a11-8b22-000000000003"),
         producer="department.hosted" if entry.producer == "department" else entry.producer,
-        subject=str(getattr(data, "whistle_id", "registry")),
+        subject=_subject(data),
         time=_at(1, 6),
         data=data,
         correlation_id=UUID("019aa5f0-7c30-7a11-8b22-000000000004"),

@@ -71,7 +71,7 @@ ENVELOPE: Schema = {
         "id": _text("UUIDv7. The same event keeps it however often it is sent.", format="uuid"),
         "type": _text("The event type: producer, past participle, version."),
         "source": _text("`/whistle/` and the producer; a department instance is named: `/whistle/department/ga`."),
-        "subject": _text("The whistle's id, or `registry`.", minLength=1, maxLength=200),
+        "subject": _text("The whistle's id, a report's id, or `registry`.", minLength=1, maxLength=200),
         "time": _text("Business time of the fact, UTC: it alone decides met or late.", format="date-time"),
         "datacontenttype": {"const": "application/json"},
         "correlationid": _text("One per matter's journey through the services.", format="uuid"),

@@ -1,6 +1,6 @@
 """department over HTTP: the tasks of the departments served here, the steps on them, the requests, letters, meetings.
 
-INVARIANT: only a department's own token moves its task; the district and operations may look and no more.
+INVARIANT: only a department's own people move its task; the district looks and no more.
 """
 
 from fastapi import APIRouter

@@ -1,6 +1,6 @@
 """From a request to a step of the caller's own department; nobody else may act for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Protocol
@@ -34,18 +34,30 @@ class Desk:
     request: Request
     key: str | None
 
-    async def takes(self, step: domain.Step, act: Act, task_id: UUID, body: _Body, wants: Any = None) -> Response:
-        """Carry out a step on one task. `wants`: what the command needs loaded beside the whistle."""
+    async def takes(
+        self,
+        step: domain.Step,
+        act: Act,
+        task_id: UUID,
+        body: _Body,
+        wants: Any = None,
+        photos: Sequence[UUID] = (),
+    ) -> Response:
+        """Carry out a step on one task. `wants`, `photos`: what the command needs loaded beside the whistle."""
         whistle_id = await queries.whistle_of(self.service.engine, self.caller, task_id)
         actor = commands.Actor(whistle_id, task_id, self.caller.scope, self.caller.name, body.person)
         return await self.does(
-            f"{step} {task_id} {body.model_dump_json()}", whistle_id, partial(_answer, act=act, actor=actor), wants
+            f"{step} {task_id} {body.model_dump_json()}",
+            whistle_id,
+            partial(_answer, act=act, actor=actor),
+            wants=wants,
+            photos=photos,
         )
 
-    async def does(self, asked: str, whistle_id: UUID, act: Callable[[Unit], Answer], wants: Any = None) -> Response:
-        """One command on a whistle, once per key."""
+    async def does(self, asked: str, whistle_id: UUID, act: Callable[[Unit], Answer], **needs: Any) -> Response:
+        """One command on a whistle, once per key. `needs`: as `Work` knows them."""
         idempotency = keyed(self.caller, self.key, asked)
-        answer = await self.service.command(act, self.request, whistle=whistle_id, idempotency=idempotency, wants=wants)
+        answer = await self.service.command(act, self.request, whistle=whistle_id, idempotency=idempotency, **needs)
         return respond(answer)
 
 

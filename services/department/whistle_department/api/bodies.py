@@ -50,7 +50,7 @@ class CheckIn(Strict):
     person: Person
     place: ShortText
     mode: Literal["on_site", "online", "meeting"]
-    photo: ShortText | None = Field(None, description="Reference to a stored photo, never the photo itself")
+    photo: Id | None = Field(None, description="A photo that somebody of this department has added")
     meeting_id: Id | None = Field(None, description="The joint meeting that is attended")
 
 
@@ -97,12 +97,12 @@ class Submit(Strict):
     """The department says its work is done."""
 
     model_config = _example(
-        {"person": "王建国", "result": "井盖已更换并复测牢固。", "evidence": ["photo/2026/11/23/0007-1.jpg"]}
+        {"person": "王建国", "result": "井盖已更换并复测牢固。", "evidence": ["019c5a70-5b1c-7c3e-9f0a-3d2b8a6c4e11"]}
     )
 
     person: Person
     result: Note
-    evidence: list[ShortText] = Field([], max_length=20, description="References to stored evidence")
+    evidence: list[Id] = Field([], max_length=20, description="Photos that somebody of this department has added")
 
 
 class Return(Strict):

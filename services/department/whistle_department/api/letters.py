@@ -43,7 +43,7 @@ async def reply(letter_id: UUID, body: Reply, desk: AtDesk) -> Response:
         body=body,
     )
     asked = f"reply {letter_id} {body.model_dump_json()}"
-    return await desk.does(asked, whistle_id, act, store.Wanted(letter=letter_id))
+    return await desk.does(asked, whistle_id, act, wants=store.Wanted(letter=letter_id))
 
 
 def _answer(unit: Unit, whistle_id: UUID, letter_id: UUID, department: str, by: str, body: Reply) -> Answer:

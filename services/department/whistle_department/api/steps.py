@@ -26,7 +26,8 @@ async def arrive(task_id: UUID, body: CheckIn, desk: AtDesk) -> Response:
     somebody attends a joint meeting; that is the arrival where a meeting is the presence asked for."""
     act = partial(commands.arrive, place=body.place, mode=body.mode, photo=body.photo, meeting_id=body.meeting_id)
     wants = store.Wanted(meeting=body.meeting_id) if body.meeting_id else None
-    return await desk.takes("arrival", act, task_id, body, wants)
+    photos = (body.photo,) if body.photo else ()
+    return await desk.takes("arrival", act, task_id, body, wants, photos)
 
 
 @router.post("/tasks/{task_id}/departure", response_model=TaskView, summary="Check out")
@@ -55,4 +56,4 @@ async def submit(task_id: UUID, body: Submit, desk: AtDesk) -> Response:
     """Once, after arriving where presence is asked for; again after an order to do it again. A repetition without its
     key is refused (409)."""
     act = partial(commands.submit, result=body.result, evidence=body.evidence)
-    return await desk.takes("submission", act, task_id, body)
+    return await desk.takes("submission", act, task_id, body, photos=body.evidence)

@@ -1,5 +1,6 @@
 """Looking at tasks."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from whistle_department import domain, queries
 from whistle_department.api.views import TaskDetail, TaskPage, task_detail, task_item
+from whistle_shared import photos
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code
 from whistle_shared.runtime import Here, Service, may
@@ -53,4 +55,6 @@ async def list_tasks(
 @router.get("/tasks/{task_id}", summary="One task with its clocks and its history")
 async def read_task(task_id: UUID, caller: Annotated[Caller, may("task.read")], service: Here) -> TaskDetail:
     """The lead also sees which of the assistants' clocks have passed their limits."""
-    return task_detail(await queries.task(service.engine, caller, task_id), service.time.now())
+    whole = await queries.task(service.engine, caller, task_id)
+    of_whistle = await photos.links_from(service, "intake", photos.ids_in(whole.found.facts.get("photos", ())), caller)
+    return task_detail(whole, service.time.now(), of_whistle, partial(photos.links, service, holder=caller))

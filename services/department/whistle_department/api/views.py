@@ -1,5 +1,6 @@
 """What the API shows, and how it comes from what is known."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from whistle_department import domain, queries
+from whistle_shared import photos
 from whistle_shared.contracts.department import PlanStep
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import (
@@ -20,6 +22,7 @@ from whistle_shared.contracts.vocabulary import (
     TaskRole,
     Urgency,
 )
+from whistle_shared.photos import PhotoLink
 
 _BRIEF = ("number", "kind", "urgency", "street", "title", "place")
 
@@ -173,6 +176,7 @@ class StepView(BaseModel):
         description="What else was said: place, mode, photo, note, result, evidence…",
         examples=[{"place": "东门路 12 号门前", "mode": "on_site"}],
     )
+    photos: list[PhotoLink] = Field(description="Of a check-in or a submission")
 
 
 class BreachView(BaseModel):
@@ -229,6 +233,7 @@ class TaskDetail(TaskView):
     assistants: list[BreachView] = Field(description="Of the lead: the others' clocks that have passed their limits")
     letters: list[LetterView]
     history: list[StepView]
+    photos: list[PhotoLink] = Field(description="Of the whistle")
 
 
 def shown(thing: Any, model: type[BaseModel]) -> dict[str, Any]:
@@ -269,8 +274,13 @@ def task_item(found: queries.Found, now: datetime) -> TaskItem:
     return TaskItem(**task_view(found.task, found.due_at, now).model_dump(), **brief, banner=_banner(found))
 
 
-def task_detail(whole: queries.Whole, now: datetime) -> TaskDetail:
-    """A task with everything known of it."""
+def task_detail(
+    whole: queries.Whole,
+    now: datetime,
+    of_whistle: Sequence[PhotoLink],
+    links: Callable[[list[UUID]], list[PhotoLink]],
+) -> TaskDetail:
+    """A task with everything known of it. `of_whistle`: its whistle's photos; `links` shows the department's own."""
     found = whole.found
     return TaskDetail(
         **task_view(found.task, found.due_at, now).model_dump(),
@@ -281,8 +291,14 @@ def task_detail(whole: queries.Whole, now: datetime) -> TaskDetail:
         escalations=[EscalationView(**shown(one, EscalationView)) for one in found.escalations],
         assistants=[BreachView(**shown(one, BreachView)) for one in found.assistants],
         letters=[LetterView(**shown(one, LetterView)) for one in whole.letters],
-        history=[StepView(**shown(line, StepView)) for line in whole.history],
+        history=[_step(line, links) for line in whole.history],
+        photos=list(of_whistle),
     )
+
+
+def _step(line: Any, links: Callable[[list[UUID]], list[PhotoLink]]) -> StepView:
+    named = [line.detail.get("photo"), *line.detail.get("evidence", ())]
+    return StepView(**shown(line, StepView), photos=links(photos.ids_in(named)))
 
 
 def _clocks(found: queries.Found) -> list[ClockView]:

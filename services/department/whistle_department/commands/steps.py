@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from whistle_department import domain, store
+from whistle_shared import photos
 from whistle_shared.contracts.department import (
     MilestoneReached,
     PlanStep,
@@ -69,11 +70,11 @@ def arrive(
     actor: Actor,
     place: str,
     mode: Literal["on_site", "online", "meeting"],
-    photo: str | None,
+    photo: UUID | None,
     meeting_id: UUID | None = None,
 ) -> domain.Task:
     """Report in, also again after everybody had left. A repetition changes nothing. Raises NotFound, IllegalTransition
-    and Invalid (a meeting that this department is not called to)."""
+    and Invalid (a meeting that this department is not called to, a photo that is not its own)."""
     task = own_task(unit, actor)
     if meeting_id is not None:
         if not _attends(unit, task, meeting_id, actor.person):
@@ -82,11 +83,12 @@ def arrive(
         return task
     else:
         domain.require(task, "arrival", unit.now)
+    photos.claim(unit, () if photo is None else (photo,), task.department, f"task:{task.task_id}", "photo")
     event = ResponderCheckedIn(
         **asdict(actor),
         place=place,
         mode=mode,
-        photo=photo,
+        photo=None if photo is None else str(photo),
         meeting_id=meeting_id,
         arrival=meeting_id is None or task.presence == "meeting",
     )
@@ -124,10 +126,12 @@ def reach(unit: Unit, actor: Actor, milestone: Milestone, note: str, plan: Seque
     return record(unit, "milestones", event, _ESCALATION)
 
 
-def submit(unit: Unit, actor: Actor, result: str, evidence: Sequence[str]) -> domain.Task:
-    """Say that the work is done; after an order to do it again, once more. `evidence`: references. Raises NotFound and
-    IllegalTransition."""
+def submit(unit: Unit, actor: Actor, result: str, evidence: Sequence[UUID]) -> domain.Task:
+    """Say that the work is done; after an order to do it again, once more. `evidence`: photos. Raises NotFound,
+    IllegalTransition and Invalid (a photo that is not the department's own)."""
     task = own_task(unit, actor)
     domain.require(task, "submission", unit.now)
-    event = TaskSubmitted(**asdict(actor), result=result, evidence=tuple(evidence), attempt=task.attempt + 1)
+    photos.claim(unit, evidence, task.department, f"task:{task.task_id}", "evidence.{}")
+    named = tuple(str(photo_id) for photo_id in evidence)
+    event = TaskSubmitted(**asdict(actor), result=result, evidence=named, attempt=task.attempt + 1)
     return record(unit, "submission", event, _ESCALATION)

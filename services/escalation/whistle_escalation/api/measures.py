@@ -285,9 +285,11 @@ def _rows(caller: Caller, board: ledger.Row) -> list[dict[str, Any]]:
 
 
 def _sees(caller: Caller, by: By, unit: str) -> bool:
-    """Whether a unit's numbers exist for the caller."""
+    """Whether a unit's numbers exist for the caller. Nobody who has one grid of a street only sees the street's."""
     if caller.scope == "*":
         return True
+    if caller.grid is not None:
+        return False
     return caller.of_street == (by == "street") and caller.covers(unit)
 
 

@@ -67,13 +67,13 @@ class Live:
     def __init__(self, service: Service, templates: Templates) -> None:
         self._service = service
         self._templates = templates
-        self._channels: dict[tuple[str, str, str], Channel] = {}
+        self._channels: dict[tuple[str, str, str, str | None], Channel] = {}
         self._tick = asyncio.Event()
 
     def channel(self, language: Language, caller: Caller) -> Channel:
-        """The channel for this viewer: people of one scope share one."""
+        """The channel for this viewer: people of one scope (and of one grid, if they have no more) share one."""
         whose = "" if caller.scope == "*" else "street" if caller.of_street else "department"
-        return self._channels.setdefault((language, whose, caller.scope), Channel(language, caller))
+        return self._channels.setdefault((language, whose, caller.scope, caller.grid), Channel(language, caller))
 
     async def frame(self, channel: Channel) -> Frame:
         """The channel's panels, read again unless that was less than a second ago."""

@@ -2,7 +2,18 @@
 
 from fastapi import APIRouter
 
-from whistle_intake.api import drafts, meetings, reading, requests, signing, suggestions, verification, whistles
+from whistle_intake.api import (
+    drafts,
+    meetings,
+    reading,
+    reporting,
+    reports,
+    requests,
+    signing,
+    suggestions,
+    verification,
+    whistles,
+)
 from whistle_intake.api.registry import registry_missing
 
 __all__ = ["registry_missing", "routers"]
@@ -16,4 +27,6 @@ routers: tuple[APIRouter, ...] = (
     verification.router,
     meetings.router,
     requests.router,
+    reporting.router,
+    reports.router,
 )

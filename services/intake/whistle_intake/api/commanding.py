@@ -1,6 +1,6 @@
 """How a request about a whistle becomes a command, and a matter that is known already an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,11 +31,12 @@ async def carried_out(
     *,
     wants: store.Wants | None = None,
     also: UUID | None = None,
+    photos: Sequence[UUID] = (),
 ) -> Response:
     """The answer of a command about one whistle. A new one's address goes with it."""
     try:
         answer: Answer = await service.command(
-            act, request, whistle=whistle_id, idempotency=idempotency, wants=wants, also=also
+            act, request, whistle=whistle_id, idempotency=idempotency, wants=wants, also=also, photos=photos
         )
     except commands.KnownAlready as known:
         return known_already(known)

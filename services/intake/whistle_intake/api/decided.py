@@ -139,7 +139,7 @@ def _named(view: type[BaseModel], value: object) -> dict[str, Any]:
 
 def office_of(caller: Caller) -> commands.Office:
     """The street's office behind this caller."""
-    return commands.Office(caller.scope, caller.name)
+    return commands.Office(caller.scope, caller.name, caller.grid)
 
 
 def task_decided(whistle: domain.Whistle, task_id: UUID) -> Answer:

@@ -34,7 +34,8 @@ async def draft(
     wish = store.Numbers(matter.street, domain.business_day(service.time.now()))
     act = partial(_draft, whistle_id=whistle_id, matter=matter, caller=caller, wish=wish)
     asked = keyed(caller, key, "POST /drafts", body.model_dump_json())
-    return await carried_out(service, request, act, whistle_id, asked, wants=store.Wants(number=wish))
+    wants = store.Wants(number=wish)
+    return await carried_out(service, request, act, whistle_id, asked, wants=wants, photos=matter.photos)
 
 
 def _draft(unit: Unit, whistle_id: UUID, matter: domain.Matter, caller: Caller, wish: store.Numbers) -> Answer:
@@ -54,7 +55,7 @@ async def edit(
     matter = body.matter(caller)
     asked = keyed(caller, key, f"PUT {whistle_id}", body.model_dump_json())
     act = partial(_edit, whistle_id=whistle_id, matter=matter, caller=caller)
-    return await carried_out(service, request, act, whistle_id, asked)
+    return await carried_out(service, request, act, whistle_id, asked, photos=matter.photos)
 
 
 def _edit(unit: Unit, whistle_id: UUID, matter: domain.Matter, caller: Caller) -> Answer:
@@ -111,6 +112,8 @@ async def check_duplicates(
     """Before anything is drafted. Without grid and point the answer is empty."""
     if not caller.of_department and not caller.covers(body.street):
         raise Invalid("street", f"street {body.street!r} is not yours")
+    if caller.grid not in (None, body.grid):
+        raise Invalid("grid", f"yours is {caller.grid!r} and no other")
     probe, regulation, now = body.probe(), registry_of(service).regulation, service.time.now()
     known = await queries.similar(service.engine, probe, regulation, now)
     sees = partial(_sees, caller)
@@ -118,4 +121,4 @@ async def check_duplicates(
 
 
 def _sees(caller: Caller, known: domain.Known) -> bool:
-    return store.owns(caller, known.street, known.initiator)
+    return store.owns(caller, known.street, known.grid, known.initiator)

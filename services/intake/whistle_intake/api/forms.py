@@ -10,6 +10,7 @@ from whistle_shared.auth import Caller
 from whistle_shared.contracts.intake import Location
 from whistle_shared.contracts.vocabulary import Code, Kind, LongText, ShortText, Title, Urgency
 from whistle_shared.errors import Invalid
+from whistle_shared.privacy import masked_values
 from whistle_shared.web import Strict
 
 Reason = Annotated[LongText, Field(max_length=2000)]
@@ -26,6 +27,7 @@ EXAMPLE: dict[str, JsonValue] = {
     "beyond_power_reason": "井盖权属不明，街道无权处置地下管线。",
     "departments": [],
     "location": {"latitude": 39.9163, "longitude": 116.3972},
+    "photos": [],
 }
 
 
@@ -55,21 +57,29 @@ class DraftForm(Strict):
     )
     cross_district: bool = Field(default=False, description="Responders outside the district are needed")
     location: Point | None = None
+    photos: list[Annotated[UUID, Field(strict=False)]] = Field(
+        default_factory=list, max_length=20, description="Photos that were added by somebody of yours"
+    )
 
     def matter(self, caller: Caller) -> domain.Matter:
-        """The matter as this caller says it: a department calls for itself, at any street's place.
+        """The matter as this caller says it: a department calls for itself, at any street's place. It goes to many, so
+        people's numbers are blotted out.
 
-        Raises Invalid when the street is another's.
+        Raises Invalid when the street or the grid is another's.
         """
         initiator = caller.scope if caller.of_department else None
         if initiator is None and not caller.covers(self.street):
             raise Invalid("street", f"street {self.street!r} is not yours")
-        said = {name: getattr(self, name) for name in DraftForm.model_fields if name not in ("departments", "location")}
+        if caller.grid not in (None, self.grid):
+            raise Invalid("grid", f"yours is {caller.grid!r} and no other")
+        apart = ("departments", "location", "photos")
+        said = {name: masked_values(getattr(self, name)) for name in DraftForm.model_fields if name not in apart}
         return domain.Matter(
             **said,
             departments=tuple(dict.fromkeys(self.departments)),
             initiator=initiator,
             location=located(self.location),
+            photos=tuple(dict.fromkeys(self.photos)),
         )
 
 

@@ -19,8 +19,11 @@ from whistle_intake.api.decided import (
     request_view,
 )
 from whistle_intake.api.views import TaskView, WhistleView, of_row, task_view, view_of
+from whistle_shared import photos
 from whistle_shared.auth import Caller
-from whistle_shared.runtime import Here, may
+from whistle_shared.contracts.department import ResponderCheckedIn, TaskSubmitted
+from whistle_shared.photos import PhotoLink
+from whistle_shared.runtime import Here, Service, may
 from whistle_shared.web import PROBLEMS, Cursor, Limit, Page, StrictRoute, after, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["whistles"], route_class=StrictRoute, responses=PROBLEMS)
@@ -34,6 +37,7 @@ class TimelineEntry(BaseModel):
     event_id: UUID
     producer: str
     data: dict[str, Any]
+    photos: list[PhotoLink] = Field(description="What a check-in or a submission names")
 
 
 class WhistleDetail(WhistleView):
@@ -45,6 +49,8 @@ class WhistleDetail(WhistleView):
     callbacks: list[CallbackView]
     evaluations: list[EvaluationView]
     timeline: list[TimelineEntry]
+    photos: list[PhotoLink]
+    reports: list[UUID] = Field(description="What it was drafted from: there is whom to call back")
 
 
 @router.get("/whistles", summary="The caller's whistles, newest first")
@@ -73,7 +79,21 @@ async def read_whistle(
         meetings=[meeting_view(meeting) for meeting in decided.meetings],
         callbacks=[callback_view(callback) for callback in decided.callbacks],
         evaluations=[evaluation_view(evaluation) for evaluation in decided.evaluations],
-        timeline=[
-            TimelineEntry(at=e.at, event=e.key, event_id=e.event_id, producer=e.producer, data=e.data) for e in told
-        ],
+        timeline=[await _entry(service, caller, line) for line in told],
+        photos=photos.links(service, domain.Matter.of(row.facts, ()).photos, caller),
+        reports=await queries.reports_of_whistle(service.engine, whistle_id),
     )
+
+
+async def _entry(service: Service, caller: Caller, line: Any) -> TimelineEntry:
+    shown = await photos.links_from(service, line.producer, _photos_in(line.key, line.data), caller)
+    return TimelineEntry(
+        at=line.at, event=line.key, event_id=line.event_id, producer=line.producer, data=line.data, photos=shown
+    )
+
+
+def _photos_in(key: str, data: dict[str, Any]) -> list[UUID]:
+    """The photos that a department's event names."""
+    if key == ResponderCheckedIn.key:
+        return photos.ids_in([data["photo"]])
+    return photos.ids_in(data["evidence"]) if key == TaskSubmitted.key else []

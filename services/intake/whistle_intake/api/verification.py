@@ -20,6 +20,7 @@ from whistle_intake.api.registry import registry_of
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code, LongText, Satisfaction, Text
 from whistle_shared.db import Answer, Unit
+from whistle_shared.privacy import masked_values
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here, may
 from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, Strict, StrictRoute
@@ -190,10 +191,11 @@ async def record_callback(
     request: Request,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
-    """The whistle closes when every task is scored too; somebody dissatisfied reopens it."""
-    office = office_of(caller)
+    """The whistle closes when every task is scored too; somebody dissatisfied reopens it. Numbers of a person in the
+    note are blotted out, for it travels."""
+    office, said = office_of(caller), masked_values(body.model_dump())
 
     def act(unit: Unit) -> Answer:
-        return whistle_decided(commands.record_callback(unit, whistle_id, office, **body.model_dump()))
+        return whistle_decided(commands.record_callback(unit, whistle_id, office, **said))
 
     return await carry_out(service, request, caller, key, whistle_id, body, act)

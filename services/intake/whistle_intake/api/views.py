@@ -55,6 +55,7 @@ class FactsView(BaseModel):
     initiator: str | None = None
     cross_district: bool = False
     location: Location | None = None
+    photos: list[UUID] = []
 
 
 class AlikeView(BaseModel):

@@ -48,7 +48,8 @@ async def raise_whistle(
     wish = store.Numbers(matter.street, domain.business_day(service.time.now()))
     act = partial(_raise, whistle_id=whistle_id, matter=matter, caller=caller, reasons=reasons, wish=wish)
     probe = None if reasons.distinct is not None else domain.Probe.of(matter)
-    return await carried_out(service, request, act, whistle_id, idempotency, wants=store.Wants(number=wish, like=probe))
+    wants = store.Wants(number=wish, like=probe)
+    return await carried_out(service, request, act, whistle_id, idempotency, wants=wants, photos=matter.photos)
 
 
 async def _check(service: Service, matter: domain.Matter, idempotency: Idempotency) -> None:

@@ -23,6 +23,7 @@ from whistle_intake.commands.following import (
     follow_task,
     give_lead,
 )
+from whistle_intake.commands.forgetting import Erased, forget
 from whistle_intake.commands.granting import Decision, decide_request, note_request, resume_task
 from whistle_intake.commands.meeting import (
     Call,
@@ -35,6 +36,15 @@ from whistle_intake.commands.meeting import (
     note_called,
 )
 from whistle_intake.commands.reopening import reopen, reopen_whistle
+from whistle_intake.commands.reporting import (
+    Draft,
+    Said,
+    channel_of,
+    level_of,
+    rate_report,
+    submit_report,
+    triage_report,
+)
 from whistle_intake.commands.signing import approve_whistle, miss_signature, reject_whistle
 from whistle_intake.commands.standing import Office
 from whistle_intake.commands.verifying import urge_task, verify_task
@@ -43,15 +53,19 @@ from whistle_intake.commands.withdrawing import withdraw_whistle
 __all__ = [
     "Call",
     "Decision",
+    "Draft",
+    "Erased",
     "HandedUp",
     "KnownAlready",
     "Minutes",
     "Office",
     "Reasons",
+    "Said",
     "approve_whistle",
     "call_tasks",
     "cancel_tasks",
     "change_task",
+    "channel_of",
     "check_departments",
     "check_items",
     "close_if_done",
@@ -63,14 +77,17 @@ __all__ = [
     "file_minutes",
     "follow_routing",
     "follow_task",
+    "forget",
     "give_lead",
     "join_whistle",
+    "level_of",
     "likeness",
     "miss_signature",
     "note_attendance",
     "note_called",
     "note_request",
     "raise_whistle",
+    "rate_report",
     "record_callback",
     "reject_whistle",
     "reopen",
@@ -80,6 +97,8 @@ __all__ = [
     "score_by_default",
     "score_task",
     "submit_draft",
+    "submit_report",
+    "triage_report",
     "urge_task",
     "verify_task",
     "withdraw_whistle",

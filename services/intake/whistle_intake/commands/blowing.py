@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from whistle_intake import domain, store
+from whistle_shared import photos
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.intake import WhistleBlown, WhistleJoined, WhistleSubmitted
 from whistle_shared.db import Unit
@@ -43,6 +44,7 @@ def raise_whistle(
     """Draft and hand up in one step. Raises as `submit_draft` does."""
     draft = _draft(unit, whistle_id, matter, caller, wish)
     after, likeness = _judge(unit, draft, matter, caller, reasons)
+    photos.claim(unit, matter.photos, caller.scope, f"whistle:{whistle_id}")
     store.add(unit, after, matter, reasons.override, reasons.distinct)
     _say_submitted(unit, after, matter, reasons)
     if after.stage == "open":
@@ -56,6 +58,7 @@ def draft_whistle(
     """Keep a draft (拟哨). Nobody is called yet. Raises Invalid naming what the registry does not bear out."""
     domain.check(matter, store.registry(unit))
     draft = _draft(unit, whistle_id, matter, caller, wish)
+    photos.claim(unit, matter.photos, caller.scope, f"whistle:{whistle_id}")
     store.add(unit, draft, matter)
     return draft
 
@@ -80,6 +83,8 @@ def edit_draft(unit: Unit, whistle_id: UUID, matter: domain.Matter, caller: Call
     if matter.street != draft.street:
         raise Invalid("street", f"{draft.number} is of street {draft.street!r}")
     domain.check(matter, store.registry(unit))
+    photos.claim(unit, matter.photos, caller.scope, f"whistle:{whistle_id}")
+    photos.release(unit, set(store.matter(unit, whistle_id).photos) - set(matter.photos))
     store.write(unit, draft, replace(matter, initiator=draft.initiator))
     return draft
 
@@ -114,7 +119,7 @@ def likeness(unit: Unit, whistle_id: UUID, matter: domain.Matter, caller: Caller
         known,
         regulation,
         unit.now,
-        lambda other: store.owns(caller, other.street, other.initiator),
+        lambda other: store.owns(caller, other.street, other.grid, other.initiator),
     )
 
 

@@ -10,10 +10,12 @@ from whistle_shared.errors import IllegalTransition, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A street's office: `street` is the caller's scope (`*`: any), `by` the name that is put on record."""
+    """A street's office: `street` is the caller's scope (`*`: any), `by` the name that is put on record, `grid` the
+    only one it speaks for, if that is not the whole street."""
 
     street: str
     by: str
+    grid: str | None = None
 
 
 def open_whistle(unit: Unit, whistle_id: UUID, office: Office, step: str) -> domain.Whistle:
@@ -23,6 +25,8 @@ def open_whistle(unit: Unit, whistle_id: UUID, office: Office, step: str) -> dom
     """
     whistle = store.whistle(unit, whistle_id)
     if office.street not in ("*", whistle.street):
+        raise NotFound(f"whistle {whistle_id}")
+    if office.grid is not None and office.grid != store.matter(unit, whistle_id).grid:
         raise NotFound(f"whistle {whistle_id}")
     if whistle.state not in domain.OPEN:
         raise IllegalTransition(step, whistle.state, whistle.legal)

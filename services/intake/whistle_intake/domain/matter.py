@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from whistle_shared.contracts.intake import Location, WhistleFacts
 from whistle_shared.contracts.vocabulary import Kind, Urgency
@@ -30,6 +31,7 @@ class Matter:
     initiator: str | None = None
     cross_district: bool = False
     location: Location | None = None
+    photos: tuple[UUID, ...] = ()
 
     def facts(self, number: str, blown_by: str, blown_at: datetime) -> WhistleFacts:
         """What is said to the world when it is blown."""
@@ -39,9 +41,14 @@ class Matter:
     @classmethod
     def of(cls, facts: dict[str, Any], departments: tuple[str, ...]) -> "Matter":
         """From a whistle's stored facts."""
-        said: dict[str, Any] = {n: facts[n] for n in cls.__slots__ if n not in ("departments", "location")}
+        said: dict[str, Any] = {n: facts[n] for n in cls.__slots__ if n not in ("departments", "location", "photos")}
         at = facts.get("location")
-        return cls(**said, departments=departments, location=Location.model_validate(at) if at else None)
+        return cls(
+            **said,
+            departments=departments,
+            location=Location.model_validate(at) if at else None,
+            photos=tuple(UUID(photo_id) for photo_id in facts.get("photos", ())),
+        )
 
 
 def check(matter: Matter, registry: Registry) -> None:

@@ -36,8 +36,7 @@ async def requests(
         .order_by(r.request_id.desc())
         .limit(limit)
     )
-    if caller.scope != "*":
-        query = query.where(w.street == caller.scope)
+    query = store.of_place(query, caller)
     if status is not None:
         query = query.where(r.status == status)
     if after is not None:
@@ -50,8 +49,8 @@ async def meetings(engine: AsyncEngine, caller: Caller, whistle_id: UUID) -> lis
     """The meetings under a whistle, the earliest first. Raises NotFound."""
     w = tables.whistle.c
     async with engine.connect() as connection:
-        street = await connection.scalar(select(w.street).where(w.whistle_id == whistle_id))
-        if street is None or not caller.covers(street):
+        row = (await connection.execute(select(w.street, w.grid).where(w.whistle_id == whistle_id))).one_or_none()
+        if row is None or not caller.covers_place(row.street, row.grid):
             raise NotFound(f"whistle {whistle_id}")
         return [store.to_meeting(row) for row in await _of(connection, tables.meeting, whistle_id, "starts_at")]
 
@@ -91,10 +90,10 @@ async def whistle_of_meeting(engine: AsyncEngine, caller: Caller, meeting_id: UU
 async def _whistle_of(engine: AsyncEngine, caller: Caller, key: Column[UUID], value: UUID) -> UUID:
     """INVARIANT: what is another street's and what does not exist are answered in the same words."""
     w, of = tables.whistle.c, key.table.c
-    query = select(w.whistle_id, w.street).where(w.whistle_id == of.whistle_id, key == value)
+    query = select(w.whistle_id, w.street, w.grid).where(w.whistle_id == of.whistle_id, key == value)
     async with engine.connect() as connection:
         row = (await connection.execute(query)).one_or_none()
-    if row is None or not caller.covers(row.street):
+    if row is None or not caller.covers_place(row.street, row.grid):
         raise NotFound(f"{key.table.name} {value}")
     whistle_id: UUID = row.whistle_id
     return whistle_id

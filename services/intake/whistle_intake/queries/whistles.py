@@ -33,11 +33,8 @@ async def whistles(
 ) -> Sequence[Any]:
     """A page of the caller's whistles, newest first."""
     w = tables.whistle.c
-    query = _SHOWN.order_by(w.whistle_id.desc()).limit(limit)
-    if caller.of_department:
-        query = query.where(w.initiator == caller.scope)
-    elif caller.scope != "*":
-        query = query.where(w.street == caller.scope)
+    own = _SHOWN.where(w.initiator == caller.scope) if caller.of_department else store.of_place(_SHOWN, caller)
+    query = own.order_by(w.whistle_id.desc()).limit(limit)
     if state is not None:
         query = query.where(w.state == state)
     if after is not None:
@@ -65,7 +62,7 @@ async def whistle(
     w, t, line = tables.whistle.c, tables.task.c, tables.timeline.c
     async with engine.connect() as connection:
         row = (await connection.execute(_SHOWN.where(w.whistle_id == whistle_id))).one_or_none()
-        if row is None or not store.owns(caller, row.street, row.initiator):
+        if row is None or not store.owns(caller, row.street, row.grid, row.initiator):
             raise NotFound(f"whistle {whistle_id}")
         found = await connection.execute(
             select(tables.task).where(t.whistle_id == whistle_id).order_by(t.role.desc(), t.department)

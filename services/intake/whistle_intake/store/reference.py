@@ -17,12 +17,13 @@ from whistle_shared.worktime import Calendar
 @dataclass(frozen=True, slots=True)
 class Reference:
     """`unit.reference` of intake. `matters`: what is said, of the whistles that a command is about. `similar`: by
-    whistle, those that may be about the same matter."""
+    whistle, those that may be about the same matter. `reports`: those that a command is about."""
 
     replica: Replica
     numbers: Mapping[Numbers, Iterator[int]] = field(default_factory=dict)
     matters: dict[UUID, domain.Matter] = field(default_factory=dict)
     similar: Mapping[UUID, Sequence[domain.Known]] = field(default_factory=dict)
+    reports: dict[UUID, domain.Report] = field(default_factory=dict)
 
 
 def registry(unit: Unit) -> Registry:

@@ -15,10 +15,18 @@ def tell(unit: Unit, event: Event[Any], whistle_id: UUID) -> None:
     _append(unit, event.id, event.producer, event.time, event.data, whistle_id)
 
 
-def say(unit: Unit, data: EventData, whistle_id: UUID, *, awaiting: Sequence[str] = (), to: Sequence[str] = ()) -> UUID:
+def say(
+    unit: Unit,
+    data: EventData,
+    whistle_id: UUID,
+    *,
+    awaiting: Sequence[str] = (),
+    to: Sequence[str] = (),
+    subject: UUID | None = None,
+) -> UUID:
     """Emit an event of intake's own and append it to the timeline; returns its id. `awaiting`: whose receipts end its
-    re-sending; `to`: departments that must see it."""
-    event_id = unit.emit(data, whistle_id, to=to, awaiting=awaiting)
+    re-sending; `to`: departments that must see it; `subject`: what it is about, if not the whistle itself."""
+    event_id = unit.emit(data, subject or whistle_id, to=to, awaiting=awaiting)
     _append(unit, event_id, unit.producer, unit.now, data, whistle_id)
     return event_id
 

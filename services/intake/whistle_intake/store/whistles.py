@@ -13,6 +13,7 @@ from whistle_intake import domain, tables
 from whistle_intake.store.decisions import load_decisions, save_decisions
 from whistle_intake.store.numbers import draw
 from whistle_intake.store.reference import Reference
+from whistle_intake.store.reports import load_reports
 from whistle_intake.store.search import find_similar
 from whistle_intake.store.wants import Wants
 from whistle_shared.contracts.escalation import ClocksChanged
@@ -51,13 +52,20 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
     ids = [whistle_id for work, _ in stored for whistle_id in (work.whistle, work.also) if whistle_id is not None]
     if ids:
         await load_whistles(unit, ids)
-    commanded = [work.whistle for work, _ in stored if work.whistle is not None and work.event is None]
+    commanded = [
+        whistle_id
+        for work, _ in stored
+        if work.event is None
+        for whistle_id in (work.whistle, work.also)
+        if whistle_id is not None
+    ]
     matters = await _load_matters(unit, commanded) if commanded else {}
     drawn = await draw(unit, [wish.number for _, wish in wants if wish.number is not None])
     probes = _probes(wants, matters)
     known = replica.registry
     similar = await find_similar(unit.connection, probes, known.regulation, unit.now) if probes and known else {}
-    unit.reference = Reference(replica, drawn, matters, similar)
+    reports = [work.wants.report for work in works if work.wants is not None and work.wants.report is not None]
+    unit.reference = Reference(replica, drawn, matters, similar, await load_reports(unit, reports))
 
 
 def _is_receipt(work: Work) -> bool:

@@ -119,6 +119,7 @@ CREATE TABLE idempotency (
 );
 CREATE TABLE inbox (
     event_id UUID NOT NULL,
+    digest BYTEA,
     receipt_id UUID,
     seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (event_id)
@@ -147,7 +148,7 @@ CREATE TABLE photo (
     photo_id UUID NOT NULL,
     owner TEXT NOT NULL,
     subject TEXT,
-    person_id UUID,
+    sealed BOOLEAN NOT NULL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
     digest BYTEA NOT NULL,
@@ -296,9 +297,39 @@ CREATE TABLE whistle (
     PRIMARY KEY (whistle_id, round)
 );
 """
+_APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING MESSAGE = tg_table_name || ' only grows', ERRCODE = 'restrict_violation'; END
+$$
+"""
+_REFUSING = """
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION append_only()
+"""
+_REACH = "current_setting('whistle.departments', true)"
+_OWN = f"department = any ((select string_to_array({_REACH}, ','))::text[])"
+_UNDER = "exists (select from task t where t.whistle_id = {0}.whistle_id and {1})"
+_WALLS = {
+    "task": _OWN,
+    "letter": _OWN,
+    "invitation": _OWN,
+    "whistle": _UNDER.format("whistle", "t.round = whistle.round"),
+    "entry": _UNDER.format(
+        "entry",
+        "(t.task_id = entry.task_id or step in ('cancellation', 'closing', 'handover') or step = 'decision' and detail ? 'ended')",
+    ),
+    "clock": _UNDER.format("clock", "(t.task_id = clock.task_id or breached_at is not null)"),
+    "escalation": "exists (select from task t where t.task_id = escalation.task_id)",
+}
 
 
 def upgrade() -> None:
     for statement in _SCHEMA.split(";"):
         if statement.strip():
             op.execute(statement)
+    op.execute(_APPEND_ONLY)
+    for table in ("audit", "audit_link", "audit_head"):
+        op.execute(_REFUSING.format(table=table))
+    for table, seen in _WALLS.items():
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY wall ON {table} USING ((select {_REACH}) = '*' or {seen})")

@@ -119,6 +119,7 @@ CREATE TABLE idempotency (
 );
 CREATE TABLE inbox (
     event_id UUID NOT NULL,
+    digest BYTEA,
     receipt_id UUID,
     seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (event_id)
@@ -147,7 +148,7 @@ CREATE TABLE photo (
     photo_id UUID NOT NULL,
     owner TEXT NOT NULL,
     subject TEXT,
-    person_id UUID,
+    sealed BOOLEAN NOT NULL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
     digest BYTEA NOT NULL,
@@ -343,9 +344,21 @@ CREATE TABLE task (
 );
 CREATE INDEX task_whistle ON task (whistle_id);
 """
+_APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING MESSAGE = tg_table_name || ' only grows', ERRCODE = 'restrict_violation'; END
+$$
+"""
+_REFUSING = """
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION append_only()
+"""
 
 
 def upgrade() -> None:
     for statement in _SCHEMA.split(";"):
         if statement.strip():
             op.execute(statement)
+    op.execute(_APPEND_ONLY)
+    for table in ("audit", "audit_link", "audit_head"):
+        op.execute(_REFUSING.format(table=table))

@@ -119,6 +119,7 @@ CREATE TABLE idempotency (
 );
 CREATE TABLE inbox (
     event_id UUID NOT NULL,
+    digest BYTEA,
     receipt_id UUID,
     seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (event_id)
@@ -147,7 +148,7 @@ CREATE TABLE photo (
     photo_id UUID NOT NULL,
     owner TEXT NOT NULL,
     subject TEXT,
-    person_id UUID,
+    sealed BOOLEAN NOT NULL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
     digest BYTEA NOT NULL,
@@ -214,6 +215,35 @@ CREATE TABLE meeting (
     PRIMARY KEY (meeting_id)
 );
 CREATE INDEX meeting_whistle ON meeting (whistle_id);
+CREATE TABLE person (
+    person_id UUID NOT NULL, contact BYTEA, phone_tag TEXT, contact_erased_at TIMESTAMP WITH TIME ZONE,
+    words BYTEA, words_erased_at TIMESTAMP WITH TIME ZONE,
+    PRIMARY KEY (person_id),
+    CONSTRAINT person_contact CHECK ((contact is null) or (contact_erased_at is null)),
+    CONSTRAINT person_phone CHECK ((contact is not null) or (phone_tag is null)),
+    CONSTRAINT person_words CHECK ((words is null) = (words_erased_at is not null))
+);
+CREATE INDEX person_phone_tag ON person (phone_tag) WHERE phone_tag is not null;
+CREATE TABLE report (
+    report_id UUID NOT NULL, person_id UUID NOT NULL, code_tag TEXT,
+    street TEXT NOT NULL, grid TEXT, category TEXT, channel TEXT NOT NULL, target TEXT NOT NULL,
+    desk TEXT NOT NULL, stage TEXT NOT NULL, submitted_at TIMESTAMP WITH TIME ZONE NOT NULL, turns INTEGER NOT NULL,
+    whistle_id UUID, ended_at TIMESTAMP WITH TIME ZONE,
+    contacted BOOLEAN, solved BOOLEAN, satisfaction TEXT, rated_at TIMESTAMP WITH TIME ZONE,
+    PRIMARY KEY (report_id),
+    UNIQUE (person_id),
+    UNIQUE (code_tag),
+    CONSTRAINT report_desk CHECK (desk in ('grid', 'community', 'street')),
+    CONSTRAINT report_stage CHECK (stage in ('submitted', 'handling', 'handed_up', 'drafted', 'handled', 'declined')),
+    CONSTRAINT report_rating CHECK (num_nulls(contacted, solved, satisfaction, rated_at) in (0, 4))
+);
+CREATE INDEX report_street ON report (street, report_id);
+CREATE INDEX report_whistle ON report (whistle_id) WHERE whistle_id is not null;
+CREATE TABLE report_step (
+    report_id UUID NOT NULL, number INTEGER NOT NULL, at TIMESTAMP WITH TIME ZONE NOT NULL, outcome TEXT NOT NULL,
+    desk TEXT NOT NULL, by TEXT NOT NULL, note TEXT NOT NULL, answer TEXT NOT NULL, whistle_id UUID,
+    PRIMARY KEY (report_id, number)
+);
 CREATE TABLE request (
     request_id UUID NOT NULL,
     whistle_id UUID NOT NULL,
@@ -334,9 +364,21 @@ CREATE INDEX whistle_same_grid ON whistle (category, grid, stage, whistle_id) WH
 CREATE INDEX whistle_street ON whistle (street, whistle_id);
 CREATE INDEX whistle_unsigned ON whistle (signature_due_at) WHERE signature = 'owed';
 """
+_APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING MESSAGE = tg_table_name || ' only grows', ERRCODE = 'restrict_violation'; END
+$$
+"""
+_REFUSING = """
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION append_only()
+"""
 
 
 def upgrade() -> None:
     for statement in _SCHEMA.split(";"):
         if statement.strip():
             op.execute(statement)
+    op.execute(_APPEND_ONLY)
+    for table in ("audit", "audit_link", "audit_head"):
+        op.execute(_REFUSING.format(table=table))

@@ -1,0 +1,149 @@
+"""From a page's route to the browser: templates in the reader's language, and what goes wrong said as a page."""
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from functools import partial
+from gettext import NullTranslations
+from math import ceil
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import structlog
+from babel.dates import format_datetime
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from whistle_shared.auth import EVERYWHERE, ROLES, Forbidden, Role
+from whistle_shared.db import is_outage, is_transient
+from whistle_shared.entrance.visitors import SIGN_IN, ElseFirst
+from whistle_shared.errors import Conflict, NotFound, Unavailable
+from whistle_shared.web import Language, Templates, TooMany, elsewhere, look_of, page
+
+log = structlog.get_logger(__name__)
+_TRY_AGAIN = "5"
+_SHORTLY = 2
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def templates_of(request: Request) -> Templates:
+    """The templates of the service that is answering."""
+    templates: Templates = request.app.state.templates
+    return templates
+
+
+def render(request: Request, name: str, code: int = 200, /, **context: Any) -> Response:
+    """A whole page from a template that extends `page.html`; `code`: the
+    answer's status; `context` is for the template alone."""
+    look = look_of(request)
+    frame = {
+        "look": look,
+        "caller": getattr(request.state, "caller", None),
+        "barred": getattr(request.state, "barred", False),
+        "home": request.app.state.home,
+        "path": request.url.path,
+        "moment": partial(moment, look.language),
+        "role_name": partial(role_name, look.language),
+        "scope_name": partial(_scope_name, request, look.language),
+    }
+    return page(request, templates_of(request).render(look.language, name, **frame, **context), code)
+
+
+def moment(language: Language, at: datetime | None) -> str:
+    """An instant of wall time for a person in Shanghai: `2026-06-01 10:32`."""
+    return format_datetime(at, "yyyy-MM-dd HH:mm", tzinfo=_SHANGHAI, locale=language) if at is not None else ""
+
+
+def role_name(language: Language, role: Role) -> str:
+    """What a role is called."""
+    return ROLES[role].zh if language == "zh" else ROLES[role].en[0].upper() + ROLES[role].en[1:]
+
+
+def _scope_name(request: Request, language: Language, scope: str) -> str:
+    """What a scope is called, with its code; the code alone while the registry is not here."""
+    if scope == EVERYWHERE:
+        return texts_of(request).gettext("全区")
+    registry = request.app.state.service.replica.registry
+    known = registry and (registry.street_by_code.get(scope) or registry.department_by_code.get(scope))
+    if not known:
+        return scope
+    return f"{known.name_zh if language == 'zh' else known.name_en} {scope}"
+
+
+def duration(request: Request, seconds: int) -> str:
+    """How long somebody has to wait, rounded up."""
+    texts = texts_of(request)
+    if seconds < 60:
+        return texts.ngettext("%(n)s 秒", "%(n)s 秒", seconds) % {"n": seconds}
+    minutes = ceil(seconds / 60)
+    return texts.ngettext("%(n)s 分钟", "%(n)s 分钟", minutes) % {"n": minutes}
+
+
+def busy(answer: Response, wait: int) -> Response:
+    """Says to programs, too, after how many seconds to come again; 0: they may at once."""
+    if wait:
+        answer.headers["Retry-After"] = str(wait)
+    return answer
+
+
+def texts_of(request: Request) -> NullTranslations:
+    """The texts in the reader's language, for what does not stand in a template."""
+    return templates_of(request).texts[look_of(request).language]
+
+
+class PageRoute(APIRoute):
+    """A page's reader gets a page whatever happens: sent on to what comes first, told what is not theirs, or, while
+    the database is away, a page that tries again."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ElseFirst as first:
+                return _send_on(request, first.path)
+            except (Forbidden, NotFound, Conflict) as error:
+                await _noted(request, error)
+                return _closed(request, error)
+            except TooMany as error:
+                await _noted(request, error)
+                return _too_many(request, error.wait)
+            except Unavailable:
+                return _too_many(request, _SHORTLY)
+            except Exception as error:
+                if not (is_outage(error) or is_transient(error)):
+                    raise
+                log.warning("page.unavailable", path=request.url.path, error=repr(error)[:300])
+                return _unavailable(request)
+
+        return answer
+
+
+def _send_on(request: Request, path: str) -> Response:
+    """Whoever has to sign in first comes back to the page they wanted to see."""
+    wanted = request.url.path != "/" and not request.url.path.startswith(SIGN_IN)
+    if path == SIGN_IN and request.method == "GET" and wanted:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return elsewhere(request, f"{path}?next={quote(request.url.path + query, safe='')}")
+    return elsewhere(request, path)
+
+
+async def _noted(request: Request, error: Exception) -> None:
+    """Whom a page turns away stands in the audit before they are told."""
+    await request.app.state.service.refused(request, error)
+
+
+def _closed(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 403
+    return render(request, "closed.html", status, status=status)
+
+
+def _too_many(request: Request, wait: int) -> Response:
+    return busy(render(request, "too_many.html", 429, left=duration(request, wait)), wait)
+
+
+def _unavailable(request: Request) -> Response:
+    answer = render(request, "unavailable.html", 503)
+    answer.headers["Refresh"] = _TRY_AGAIN
+    return answer

@@ -1,0 +1,26 @@
+"""The keys of a process: older ones still open and verify, and nothing serves two purposes."""
+
+import pytest
+
+from whistle_shared.keyring import Keyring, Unreadable, new_key
+
+
+def test_what_was_sealed_for_one_purpose_opens_for_no_other() -> None:
+    """INVARIANT: what was sealed for one purpose opens for no other."""
+    keys = Keyring(new_key())
+    sealed = keys.seal(b"plain", "this")
+    assert keys.open(sealed, "this") == b"plain"
+    with pytest.raises(Unreadable):
+        keys.open(sealed, "that")
+    assert not keys.is_tag(keys.tag(b"plain", "this"), b"plain", "that")
+
+
+def test_a_new_line_on_top_changes_nothing_that_was_done_before() -> None:
+    old, new = new_key(), new_key()
+    before, after = Keyring(old), Keyring(new, old)
+    assert after.open(before.seal(b"plain", "x"), "x") == b"plain"
+    assert after.is_tag(before.tag(b"said", "x"), b"said", "x")
+    assert after.tags(b"said", "x") == [after.tag(b"said", "x"), before.tag(b"said", "x")]
+    assert before.tags(b"said", "x") == [before.tag(b"said", "x")]
+    with pytest.raises(Unreadable):
+        before.open(after.seal(b"plain", "x"), "x")
