@@ -25,6 +25,7 @@ from whistle_shared.worktime import Calendar, CalendarYear, HoursProfile
 
 log = structlog.get_logger(__name__)
 _EVERY = 1.0
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
 class Replica:
@@ -158,6 +159,8 @@ def keep_part(unit: Unit, part: RegistryPublished) -> None:
 def on_calendar_published(unit: Unit, event: Event[CalendarPublished]) -> None:
     """Keep one version of one year. Raises Invalid for one that cannot be counted by."""
     said = event.data.model_dump()
+    if not _FIRST_YEAR <= event.data.year <= _LAST_YEAR:
+        raise Invalid("year", f"must be one of {_FIRST_YEAR} to {_LAST_YEAR}")
     try:
         CalendarYear.from_dict(said)
         HoursProfile.from_dict(said)

@@ -20,14 +20,14 @@ def nothing(unit: Unit) -> None:
 
 
 @contextmanager
-def counted(service: Service) -> Iterator[list[str]]:
-    """Every statement that runs on the service's engine inside the block."""
-    seen: list[str] = []
+def counted(service: Service) -> Iterator[list[object]]:
+    """For every statement in a transaction of the service's inside the block, the connection that it ran on."""
+    seen: list[object] = []
 
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
+    def note(connection: object, *_: object) -> None:
+        seen.append(connection)
 
-    engine = service.engine.sync_engine
+    engine = service.group.engine.sync_engine
     sqlalchemy_event.listen(engine, "before_cursor_execute", note)
     try:
         yield seen
@@ -38,10 +38,12 @@ def counted(service: Service) -> Iterator[list[str]]:
 async def loaded(city: City, *works: Work) -> tuple[dict[UUID, domain.Whistle], int]:
     """What a batch finds, and how many statements that took."""
     service = city.services["intake"]
-    async with service.group.unit() as unit:
-        with counted(service) as seen:
+    with counted(service) as seen:
+        async with service.group.unit() as unit:
+            own = unit.connection.sync_connection
+            before = seen.count(own)
             await store.load(service.replica, unit, works)
-        return dict(unit.cases), len(seen)
+            return dict(unit.cases), seen.count(own) - before
 
 
 async def test_what_few_whistles_have_is_fetched_only_where_there_is_some(city: City) -> None:

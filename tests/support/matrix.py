@@ -155,6 +155,11 @@ ENTRANCE: Table = {
     "GET /admin/audit/export": page(AUDITOR),
     "GET /admin/audit/{audit_id}": page(AUDITOR, "audited"),
 }
+SINGLE_SIGN_ON: Table = {
+    "GET /sso": (Row(door="public", gives=503),),
+    "GET /sso/callback": (Row(door="public", gives=403),),
+    "GET /sso/sign-out": (PUBLIC,),
+}
 ONWARD: Table = {"GET /": (Row(door="public", gives=303),)}
 SIGNED = (Row(about="nothing", door="public", gives=404),)
 REPORTERS = INFORMANT | STREET_SIDE

@@ -16,14 +16,16 @@ from sqlalchemy import text
 from support.city import City
 from support.matrix import EVERYBODY, LOOKERS, STREET_SIDE, WORKERS
 from support.story import DEPARTMENT, GRID, OTHER_DEPARTMENT, OTHER_GRID, OTHER_STREET, STREET, Story, Thing
-from whistle_shared.auth import Person, create_account, create_token, open_session, revoke_token
+from whistle_shared.auth import Person, create_account, create_token, end_sessions, open_session, revoke_token
 from whistle_shared.db import Deed, Unit
+from whistle_shared.db.tables import account
 from whistle_shared.timesource import wall_now
 
 Headers = tuple[tuple[str, str], ...]
 EVERYWHERE = "*"
 HOST = "matrix.test"
 _OWN = {"department.ga": ("GA", "CGJ")}
+_ADMINISTRATOR, _AUDITOR = (Person("somebody", role, EVERYWHERE) for role in ("administrator", "auditor"))
 _MADE = Deed("test:matrix", "matrix", None, None, "account.create", None, "")
 
 
@@ -76,9 +78,8 @@ async def everybody(city: City, producer: str, told: Story) -> list[Walker]:
         for walker in cast(*_OWN.get(producer, (DEPARTMENT, OTHER_DEPARTMENT))):
             token = create_token(unit, walker.name, walker.role or "", walker.scope, part=walker.part)
             account_id = await _account(unit, Person(walker.name, walker.role or "", walker.scope, walker.part), "z")
-            secret = await open_session(unit, account_id, second_factor=True, address="127.0.0.1", agent="matrix")
-            cookie = f"whistle-{producer.replace('.', '-')}={secret}"
-            people.append(replace(walker, api=bearer(token), page=(("cookie", cookie),)))
+            session = await _session(unit, producer, account_id)
+            people.append(replace(walker, api=bearer(token), page=session))
         for street in (STREET, OTHER_STREET):
             lists |= dict.fromkeys((await _administered(unit, street)).values(), Thing({}, street, None))
         there = told.there[producer] = {"administered": Thing(await _administered(unit, STREET), grid=None)}
@@ -90,9 +91,39 @@ async def everybody(city: City, producer: str, told: Story) -> list[Walker]:
     return [*people, *nobodies, Walker("somebody signed in, without a token", api=session)]
 
 
-async def _account(unit: Unit, person: Person, first: str) -> UUID:
-    """One that has done all that comes first; nobody knows its password. Lists begin with the `first` letter."""
-    return await create_account(unit, _MADE, f"{first}-{uuid4().hex}", person, password="!", must_change=False)
+async def half_in(city: City, producer: str) -> list[tuple[Walker, str]]:
+    """People with a session that opens nothing (any more, or yet), and where each is sent."""
+    arbitrator, group = Person("somebody", "arbitrator", EVERYWHERE), city.services[producer].group
+    found = []
+    async with group.unit() as unit:
+        for name, person, initial, sent in (
+            ("whose session has ended", arbitrator, False, "/sign-in"),
+            ("whose account was disabled", arbitrator, False, "/sign-in"),
+            ("with an initial password", arbitrator, True, "/account/password"),
+            ("an administrator without a second factor", _ADMINISTRATOR, False, "/account/second-factor"),
+            ("an auditor without a second factor", _AUDITOR, False, "/account/second-factor"),
+        ):
+            account_id = await _account(unit, person, "z", initial=initial)
+            session = await _session(unit, producer, account_id, second_factor=sent == "/sign-in")
+            found.append((Walker(name, page=session), sent, account_id))
+    async with group.unit() as unit:
+        await end_sessions(unit, found[0][2])
+        # Without its sessions being ended, so that they are seen to be worth nothing by themselves.
+        unit.update(account, account_id=found[1][2], disabled_at=wall_now())
+    return [(walker, sent) for walker, sent, _ in found]
+
+
+async def _session(unit: Unit, producer: str, account_id: UUID, *, second_factor: bool = True) -> Headers:
+    """What a browser of somebody who is signed in sends."""
+    about = {"address": "127.0.0.1", "agent": "matrix"}
+    secret = await open_session(unit, account_id, second_factor=second_factor, **about)
+    return (("cookie", f"whistle-{producer.replace('.', '-')}={secret}"),)
+
+
+async def _account(unit: Unit, person: Person, first: str, *, initial: bool = False) -> UUID:
+    """One that has done all that comes first, unless its password is an `initial` one; nobody knows it. Lists begin
+    with the `first` letter."""
+    return await create_account(unit, _MADE, f"{first}-{uuid4().hex}", person, password="!", must_change=initial)
 
 
 async def _administered(unit: Unit, street: str) -> dict[str, str]:
@@ -138,10 +169,14 @@ class Answer:
     body: bytes = b""
 
     @property
+    def location(self) -> str:
+        """Where a browser is sent, without the query."""
+        return self.headers.get("location", "").partition("?")[0]
+
+    @property
     def told(self) -> str:
         """The status, and `to sign in` for whoever is sent there."""
-        sent = self.status == 303 and self.headers.get("location", "").partition("?")[0] == "/sign-in"
-        return f"{self.status} to sign in" if sent else f"{self.status}"
+        return f"{self.status} to sign in" if self.location == "/sign-in" else f"{self.status}"
 
 
 async def knock(

@@ -21,7 +21,7 @@ from support.city import City
 from support.matrix import Row, Table
 from support.stack import PROCESSES
 from support.story import Story, Thing
-from support.walkers import HOST, Headers, Walker, everybody, everybody_is_there, knock
+from support.walkers import HOST, Headers, Walker, everybody, everybody_is_there, half_in, knock
 from whistle_shared.auth import ROLES
 from whistle_shared.runtime import Service
 
@@ -31,6 +31,13 @@ TABLES: dict[str, Table] = {
     "department.hosted": matrix.department("task", "letter"),
     "department.ga": matrix.department("task at GA", None),
     "escalation": matrix.ESCALATION,
+}
+# No provider answers there: nothing but this machine's own discard port.
+SINGLE_SIGN_ON = {
+    "oidc_issuer": "http://127.0.0.1:9",
+    "oidc_client_id": "whistle",
+    "oidc_roles": {"duty": "operations@*"},
+    "outgoing_allowed": "http://127.0.0.1:9",
 }
 AT_ONCE = 8
 _ANYBODY = ("nobody", "arbitrator of the district", "a token that is over")
@@ -79,7 +86,22 @@ def test_there_is_somebody_of_every_role() -> None:
 @pytest.mark.parametrize("producer", list(TABLES))
 async def test_the_table_has_every_route_of_the_running_application(door: City, producer: str) -> None:
     """INVARIANT: no route without a row in the matrix, and no row without a route."""
-    assert routes_of(door.services[producer]) == set(matrix.ANYWHERE) | set(TABLES[producer])
+    table = set(matrix.ANYWHERE) | set(TABLES[producer])
+    assert routes_of(door.services[producer]) == table
+    provided = door.build(producer, **SINGLE_SIGN_ON)
+    assert routes_of(provided) == table | set(matrix.SINGLE_SIGN_ON)
+
+
+@pytest.mark.parametrize("producer", list(TABLES))
+async def test_single_sign_on_asks_nobody_who_they_are(town: Town, producer: str) -> None:
+    """Its routes are there where a provider is; nothing that somebody shows makes a difference at them."""
+    service = town.city.build(producer, **SINGLE_SIGN_ON)
+    for route, (row,) in matrix.SINGLE_SIGN_ON.items():
+        for walker in come(row, town.people[producer]):
+            method, path = route.split(" ")
+            assert (await knock(service.app, method, path, walker.page)).told == f"{row.gives}", (route, walker.name)
+    for closing in (service.outgoing.aclose, service.engine.dispose, service.command_engine.dispose):
+        await closing()
 
 
 # -- the matrix -----------------------------------------------------------------------------------------------
@@ -189,6 +211,22 @@ async def visited(service: Service, visit: Visit) -> str:
 
 def sent_with(kind: str, origin: str) -> Headers:
     return ("content-type", kind), ("idempotency-key", uuid4().hex), ("origin", origin)
+
+
+async def test_a_session_that_owes_something_or_is_over_opens_no_page(town: Town) -> None:
+    """Whatever is asked for, one is sent to what comes first, or told 401 where nobody is sent anywhere."""
+    app = town.city.services["escalation"].app
+    for walker, sent in await half_in(town.city, "escalation"):
+        for route, (row, *_) in matrix.ESCALATION.items():
+            method, path = route.split(" ")
+            if row.door == "public" or path.startswith("/account/"):
+                continue
+            headers = (*walker.page, *sent_with(row.kind, f"http://{HOST}"))
+            target = _target(path, row, thing_of(town, "escalation", row))
+            answer = await knock(app, method, target, headers, b"{}" if row.kind != matrix.FORM else b"")
+            expected = {"page": ["303"], "api": ["401"]}.get(row.door, ["303", "401"])
+            assert f"{answer.status}" in expected, (walker.name, route)
+            assert answer.status == 401 or answer.location == sent, (walker.name, route)
 
 
 @pytest.mark.parametrize("origin", ["http://elsewhere.test", "null", None])

@@ -35,7 +35,7 @@ from whistle_shared.auth.passwords import (
     weakness,
 )
 from whistle_shared.auth.places import check_place
-from whistle_shared.auth.roles import ADMINISTERS, ROLES, Right, Role, RoleRule
+from whistle_shared.auth.roles import ADMINISTERS, ROLES, Right, Role, RoleRule, takes_second_factor
 from whistle_shared.auth.sessions import (
     IDLE,
     LASTING,
@@ -98,6 +98,7 @@ __all__ = [
     "set_password",
     "set_recovery",
     "set_second_factor",
+    "takes_second_factor",
     "username_of",
     "weakness",
 ]

@@ -173,3 +173,8 @@ STREET_ROLES: tuple[Role, ...] = tuple(role for role, rule in ROLES.items() if r
 DEPARTMENT_ROLES: tuple[Role, ...] = tuple(role for role, rule in ROLES.items() if rule.reach == "department")
 ADMINISTERS: frozenset[Right] = frozenset({"account.manage", "audit.read"})
 """Rights that demand a second factor at a browser."""
+
+
+def takes_second_factor(role: Role) -> bool:
+    """Whether whoever has this role must have a second factor."""
+    return not ADMINISTERS.isdisjoint(ROLES[role].rights)

@@ -7,7 +7,7 @@ the cookie carries is worth nothing afterwards.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import uuid_utils.compat
@@ -15,6 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_shared.auth.caller import Caller
+from whistle_shared.auth.roles import takes_second_factor
 from whistle_shared.auth.tokens import digest_of
 from whistle_shared.db import Unit
 from whistle_shared.db.tables import account, web_session
@@ -24,6 +25,7 @@ IDLE = timedelta(hours=12)
 LASTING = timedelta(days=7)
 _RENEW_BELOW = IDLE - timedelta(minutes=10)
 _MOST_AGENT = 200
+Owed = Literal["password", "second factor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class Session:
     second_factor: bool
     must_change: bool
     ageing: bool
+
+    @property
+    def owes(self) -> Owed | None:
+        """What its person has to do before anything else opens."""
+        if self.must_change:
+            return "password"
+        return "second factor" if takes_second_factor(self.caller.role) and not self.second_factor else None
 
 
 async def open_session(unit: Unit, account_id: UUID, *, second_factor: bool, address: str, agent: str) -> str:

@@ -27,12 +27,13 @@ from whistle_shared.auth import (
     list_accounts,
     list_sessions,
     set_password,
+    takes_second_factor,
 )
 from whistle_shared.db import Deed, Unit, note
 from whistle_shared.entrance.doorkeeper import Doorkeeper
 from whistle_shared.entrance.giving import check_gift, covered, roles_for, scopes_for
 from whistle_shared.entrance.rendering import PageRoute, render, texts_of
-from whistle_shared.entrance.visitors import takes_second_factor, visitor
+from whistle_shared.entrance.visitors import visitor
 from whistle_shared.errors import Conflict, Invalid, NotFound
 from whistle_shared.runtime import Here, Service, deed_of
 from whistle_shared.timesource import wall_now

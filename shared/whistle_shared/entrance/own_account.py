@@ -15,6 +15,7 @@ from whistle_shared.auth import (
     hold_account,
     list_sessions,
     set_password,
+    takes_second_factor,
 )
 from whistle_shared.db import note
 from whistle_shared.entrance.devices import device_of
@@ -22,7 +23,7 @@ from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway, own_deed
 from whistle_shared.entrance.letting_in import fresh_session, give_session
 from whistle_shared.entrance.rendering import PageRoute, busy, render, texts_of
 from whistle_shared.entrance.sign_in import told
-from whistle_shared.entrance.visitors import SignedInSession, admit, takes_second_factor
+from whistle_shared.entrance.visitors import SignedInSession, admit
 from whistle_shared.errors import NotFound
 from whistle_shared.runtime import Here, Service
 from whistle_shared.web import TooMany, elsewhere, form_of

@@ -9,6 +9,7 @@ from whistle_shared.auth import (
     hold_account,
     set_recovery,
     set_second_factor,
+    takes_second_factor,
 )
 from whistle_shared.auth import second_factor as factor
 from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway, own_deed
@@ -16,7 +17,7 @@ from whistle_shared.entrance.letting_in import fresh_session, give_session
 from whistle_shared.entrance.own_account import account_of
 from whistle_shared.entrance.rendering import PageRoute, busy, render, texts_of
 from whistle_shared.entrance.sign_in import told
-from whistle_shared.entrance.visitors import ElseFirst, SignedInSession, takes_second_factor
+from whistle_shared.entrance.visitors import ElseFirst, SignedInSession
 from whistle_shared.keyring import Unreadable
 from whistle_shared.runtime import Here, Service
 from whistle_shared.timesource import wall_now

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from whistle_shared.auth import ADMINISTERS, ROLES, Caller, Right, Role, Session, Unauthenticated
+from whistle_shared.auth import Caller, Right, Session, Unauthenticated
 from whistle_shared.runtime import Service, SignedIn, find_session_of
 
 SIGN_IN = "/sign-in"
+_PAGES = {"password": "/account/password", "second factor": "/account/second-factor"}
 
 
 class ElseFirst(Exception):
@@ -22,27 +23,12 @@ class ElseFirst(Exception):
         super().__init__(path)
 
 
-def takes_second_factor(role: Role) -> bool:
-    """Whether whoever has this role must have a second factor."""
-    return not ADMINISTERS.isdisjoint(ROLES[role].rights)
-
-
-def owes(session: Session) -> str | None:
-    """The page where this person has to do something before any other opens."""
-    if session.must_change:
-        return "/account/password"
-    if takes_second_factor(session.caller.role) and not session.second_factor:
-        return "/account/second-factor"
-    return None
-
-
 def admit(session: Session | None, right: Right | None = None) -> Caller:
     """Whose session it is. Raises ElseFirst, and Forbidden when the role has not this right."""
     if session is None:
         raise ElseFirst(SIGN_IN)
-    owed = owes(session)
-    if owed is not None:
-        raise ElseFirst(owed)
+    if session.owes is not None:
+        raise ElseFirst(_PAGES[session.owes])
     if right is not None:
         session.caller.needs(right)
     return session.caller
@@ -87,7 +73,7 @@ async def _someone(request: Request, session: SignedIn) -> Session:
     if session is None:
         raise ElseFirst(SIGN_IN)
     request.state.caller = session.caller
-    request.state.barred = owes(session) is not None
+    request.state.barred = session.owes is not None
     return session
 
 
