@@ -1,8 +1,8 @@
 """The fixtures of all tests. Real RabbitMQ and PostgreSQL, started once a session and only if a test asks for them.
 
-- `infrastructure` (session): a private broker and database (profile `.local/test`; another with
-  `WHISTLE_TEST_PROFILE`; given ones with `AMQP_URL`, `RABBITMQ_MANAGEMENT_URL`, `DATABASE_ADMIN_URL`), empty, the
-  five databases migrated, the topology applied. Has the addresses; starts no service.
+- `infrastructure` (session): a private broker and database (profile `.local/test`, or `.local/test-gw0`… for workers
+  side by side; another with `WHISTLE_TEST_PROFILE`; given ones with `AMQP_URL`, `RABBITMQ_MANAGEMENT_URL`,
+  `DATABASE_ADMIN_URL`), empty, the five databases migrated, the topology applied. Has the addresses; starts no service.
 - `city` (per test; `support.city.City`): the five services run in the tests' one event loop, the sample district is
   loaded, business time stands at Monday 2026-06-01 09:00 in Shanghai, every table and queue is empty. Speak to it
   through people and wait for what you expect:

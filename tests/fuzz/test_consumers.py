@@ -154,5 +154,3 @@ async def test_every_message_is_handled_or_set_aside_and_nobody_stops(city: City
     await city.department("GA").acknowledges(whistle)
     await city.expects_clock(whistle, "ack", "met", department="GA")
     await city.expects_nothing_parked()
-
-

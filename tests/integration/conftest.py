@@ -1,13 +1,18 @@
 """The yard: a vhost of its own with the whole topology, where no service listens. And an audit of its own, to tamper
-with."""
+with. And the OpenID provider, with services that sign people in through it."""
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from support.auditing import Auditing
 from support.broker import Broker, in_vhost, remove_vhost
+from support.city import City
+from support.duty import Duty
 from support.places import SAMPLE
+from support.real_provider import RealProvider
+from support.sign_on import PEOPLE
 from support.stack import PROCESSES, make_database
 from support.yard import VHOST, Yard, logins
 from whistle_ctl import topology
@@ -49,3 +54,32 @@ async def auditing(infrastructure: Infrastructure, auditing_url: str) -> AsyncIt
     await made.tampers("truncate audit, audit_link, audit_head restart identity")
     yield made
     await engine.dispose()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def standing_provider() -> AsyncIterator[RealProvider]:
+    async with RealProvider(PEOPLE).serving() as provider:
+        yield provider
+
+
+@pytest_asyncio.fixture
+async def provider(standing_provider: RealProvider) -> AsyncIterator[RealProvider]:
+    """The provider with the people of PEOPLE, though a test may change them and start it anew."""
+    yield standing_provider
+    if standing_provider.people is not PEOPLE or not standing_provider.is_up:
+        standing_provider.people = PEOPLE
+        await standing_provider.restart()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def standing_duty(
+    standing_city: City, standing_provider: RealProvider, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Duty]:
+    async with Duty(standing_city, standing_provider.issuer, tmp_path_factory.mktemp("duty")) as duty:
+        yield duty
+
+
+@pytest.fixture
+def duty(standing_duty: Duty, city: City, provider: RealProvider) -> Duty:
+    """Services whose tables are empty, and a provider that knows PEOPLE."""
+    return standing_duty

@@ -320,6 +320,19 @@ async def test_a_new_password_forgets_the_failures(service: Service) -> None:
     assert (now.failed.count, now.must_change, now.locked_until) == (0, True, None)
 
 
+async def test_who_signs_in_elsewhere_is_given_no_password_here(service: Service) -> None:
+    """It would open the account past the provider, also once they have left it."""
+    person = Person("陈", "community", "S01")
+    async with service.group.unit() as unit:
+        who = ("https://id.test", "u-chen")
+        account_id = await create_account(unit, OPERATOR, "chen@sso-0123456789abcdef", person, identity=who)
+    async with window(service, await administrator(service)) as seat:
+        page = (await seat.get(f"/admin/accounts/{account_id}")).text
+        assert f"{account_id}/password" not in page
+        assert (await seat.post(f"/admin/accounts/{account_id}/password")).status_code == 409
+    assert (await account_of(service, Somebody(account_id, "", ""))).password is None
+
+
 # -- tokens
 
 

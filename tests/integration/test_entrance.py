@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from support.city import City
 from support.window import OPERATOR, PASSWORD, Somebody, account_of, deeds, somebody, window
-from whistle_shared.auth import disable_account, hold_account, list_sessions
+from whistle_shared.auth import disable_account, end_sessions, hold_account, list_sessions, renew_session, set_password
 from whistle_shared.auth import passwords as passwords_module
 from whistle_shared.runtime import Service
 from whistle_shared.timesource import wall_now
@@ -109,6 +110,18 @@ async def test_one_session_or_all_can_be_ended(service: Service) -> None:
         answer = await seat.post("/account/sessions", session="all")
         assert answer.headers["location"] == "/sign-in"
         assert (await third.get("/account")).status_code == 303
+
+
+async def test_invariant_a_session_that_has_ended_is_not_renewed(service: Service) -> None:
+    """INVARIANT: what the cookie carries is worth nothing afterwards, also where a page was under way at its end."""
+    person = await somebody(service)
+    async with window(service, person) as seat:
+        assert seat.cookie
+        async with service.group.unit() as unit:
+            await end_sessions(unit, person.account_id)
+        async with service.group.unit() as unit:
+            await renew_session(unit, seat.cookie)
+        assert (await seat.get("/account")).status_code == 303
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://elsewhere.test", "https://dispatch.test"])
@@ -244,9 +257,13 @@ async def test_invariant_many_attempts_at_once_are_no_more_than_one_after_anothe
 async def test_a_name_without_an_account_is_closed_by_the_same_rule(service: Service) -> None:
     """INVARIANT: a name without an account is closed by the same rule, so that being closed tells nothing."""
     async with window(service) as seat:
+        person = await somebody(service)
+        known = [await seat.post("/sign-in", username=person.username, password="wrong") for _ in range(7)]
         answers = [await seat.post("/sign-in", username="Ghost-Who-Knocks", password="wrong") for _ in range(4)]
         answers += [await seat.post("/sign-in", username="ghost-who-knocks", password="wrong") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
+    assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 3
+    assert [answer.status_code for answer in answers] == [answer.status_code for answer in known]
+    assert [first(answer) for answer in answers][:5] == [first(answer) for answer in known][:5]
 
 
 async def test_failures_while_it_is_closed_do_not_keep_it_closed(service: Service) -> None:
@@ -276,6 +293,27 @@ async def test_whoever_is_disabled_learns_it_with_the_right_password_only(servic
         assert "已停用" not in wrong.text
         assert "该账号已停用" in first(right)
         assert (await seat.get("/account")).status_code == 303
+
+
+async def test_invariant_a_sign_in_under_way_outlives_no_reset(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INVARIANT: whoever's password is changed has no session left that the old one opens."""
+    person = await somebody(service)
+    keeper = service.app.state.doorkeeper
+    knows = keeper.knows
+
+    async def knows_slowly(*given: Any) -> Any:
+        found = await knows(*given)
+        async with service.group.unit() as unit:
+            held = await hold_account(unit, person.account_id)
+            await set_password(unit, OPERATOR, "account.reset", held, "a hash", must_change=True)
+        return found
+
+    monkeypatch.setattr(keeper, "knows", knows_slowly)
+    async with window(service) as seat:
+        answer = await seat.post("/sign-in", username=person.username, password=PASSWORD)
+        assert (answer.status_code, seat.cookie) == (401, None)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ INVARIANT: an emergency never waits behind ordinary requests: it has slots and b
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -14,8 +15,11 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from support.city import City
+from support.places import ROOT
 from support.waiting import until
+from support.window import somebody, window
 from whistle_local.services import ROOMY
+from whistle_shared.runtime import Settings
 from whistle_shared.web.limits import BUDGETS, KIB, MOST_KEPT, WAYS, Limits, Slots, TooMany, address_of, way_of
 
 EMERGENCY = {"kind": "emergency", "urgency": "critical"}
@@ -61,6 +65,16 @@ async def test_a_callers_budget_is_theirs_alone(city: City) -> None:
         assert (await intake.get("/api/v1/whistles", headers=leader)).status_code == 200
         metrics = (await city.client("intake").get("/metrics")).text
         assert "whistle_over_budget" in metrics
+
+
+async def test_a_person_at_a_browser_has_the_same_budget(city: City) -> None:
+    person = await somebody(city.services["escalation"])
+    async with another(city, "escalation", limits={"caller": 3}) as client:
+        service = client.service  # type: ignore[attr-defined]
+        async with window(service, person) as browser:
+            seen = [(await browser.get("/account")).status_code for _ in range(6)]
+    assert seen[0] == 200
+    assert seen[-1] == 429
 
 
 async def test_an_emergency_goes_through_when_the_callers_own_budget_is_spent(city: City) -> None:
@@ -247,6 +261,14 @@ def test_what_lies_under_a_way_is_not_the_way() -> None:
 
 def test_the_local_stack_knows_every_budget() -> None:
     assert set(ROOMY) == set(BUDGETS)
+
+
+def test_the_operators_read_the_figures_that_count() -> None:
+    told = re.findall(r"^\| `(\w+)` \| (\d+) \|", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
+    settings = {f"WHISTLE_{name.upper()}": field.default for name, field in Settings.model_fields.items()}
+    figures = {name: budget.amount for name, budget in BUDGETS.items()} | settings
+    assert {name: int(amount) for name, amount in told} == {name: figures[name] for name, _ in told}
+    assert set(BUDGETS) <= {name for name, _ in told}
 
 
 def test_a_flood_of_addresses_is_kept_in_bounds_and_takes_nothing_from_callers() -> None:

@@ -62,7 +62,10 @@ async def test_a_good_token_is_read(false: FalseProvider, asking: Provider, make
 @pytest.mark.parametrize("make", BAD.values(), ids=BAD)
 async def test_a_token_that_does_not_hold_is_refused(false: FalseProvider, asking: Provider, make: Making) -> None:
     """INVARIANT: nobody is who a provider says unless its word is signed by a key of that provider, for us, for this
-    very attempt, and not out of date."""
+    very attempt, and not out of date.
+
+    INVARIANT: a key comes from the provider's own list and from nowhere that a token points to.
+    """
     false.token = make
     with pytest.raises(NotProven):
         await asking.claims(ATTEMPT, "a code")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from support.city import City
 from support.window import OPERATOR, PASSWORD, Somebody, Window, account_of, deeds, somebody, window, with_device
-from whistle_shared.auth import Hasher, change_person, hold_account, is_outdated
+from whistle_shared.auth import Hasher, change_person, hold_account, is_outdated, set_password
 from whistle_shared.auth import Person as NewPerson
 from whistle_shared.entrance import letting_in
 from whistle_shared.runtime import Service
@@ -116,7 +116,7 @@ async def test_what_is_kept_of_a_password_is_no_password(service: Service) -> No
 # -- the second factor
 
 
-async def _sets_up(seat: Window, person: Somebody) -> tuple[Somebody, httpx.Response]:
+async def _sets_up(seat: Window, person: Somebody, status: int = 200) -> tuple[Somebody, httpx.Response]:
     page = (await seat.get("/account/second-factor")).text
     setup = re.search(r'name="setup" value="([0-9a-f]+)"', page)
     secret = re.search(r'class="secret">([A-Z2-7 ]+)<', page)
@@ -124,7 +124,7 @@ async def _sets_up(seat: Window, person: Somebody) -> tuple[Somebody, httpx.Resp
     assert secret, page
     with_one = Somebody(person.account_id, person.username, person.password, secret[1].replace(" ", ""))
     answer = await seat.post("/account/second-factor", setup=setup[1], code=with_one.digits(), password=person.password)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == status, answer.text
     with_one.codes = tuple(re.findall(r'<li class="secret">([a-z0-9-]+)<', answer.text))
     return with_one, answer
 
@@ -284,6 +284,48 @@ async def test_other_recovery_codes_and_giving_up_take_a_code(service: Service) 
         assert (await seat.get("/account")).status_code == 200
     assert not (await account_of(service, person)).has_second_factor
     assert len(await deeds(service, "account.second_factor_dropped", person.account_id)) == 1
+
+
+# -- what changes while a request is under way
+
+
+@pytest.mark.parametrize("path", ["/account/password", "/account/second-factor", "/account/second-factor/codes"])
+async def test_invariant_a_request_under_way_outlives_no_reset(
+    service: Service, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """INVARIANT: whoever's password is changed has no session left that was opened before; nor does one that was under
+    way then open another, or set a password of its own."""
+    person = await somebody(service, second_factor=path.endswith("codes"))
+    async with window(service, person) as seat:
+        before = seat.cookie
+
+        async def resets() -> None:
+            async with service.group.unit() as unit:
+                held = await hold_account(unit, person.account_id)
+                await set_password(unit, OPERATOR, "account.reset", held, "a hash", must_change=True)
+
+        keeper = service.app.state.doorkeeper
+        whichever = "confirms" if path.endswith("codes") else "repeats"
+        look = getattr(keeper, whichever)
+
+        async def looks_slowly(*given: Any) -> Any:
+            found = await look(*given)
+            await resets()
+            return found
+
+        monkeypatch.setattr(keeper, whichever, looks_slowly)
+        if path.endswith("password"):
+            answer = await seat.post(path, current_password=PASSWORD, new_password=OTHER, repeated=OTHER)
+        elif path.endswith("codes"):
+            answer = await seat.post(path, code=person.codes[0])
+        else:
+            answer = (await _sets_up(seat, person, status=303))[1]
+        assert answer.headers["location"] == "/sign-in"
+        assert seat.cookie == before
+    now = await account_of(service, person)
+    assert (now.password, now.must_change) == ("a hash", True)
+    assert now.has_second_factor == path.endswith("codes")
+    assert await deeds(service, "account.recovery", person.account_id) == []
 
 
 # -- roles and pages

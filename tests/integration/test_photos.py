@@ -18,6 +18,7 @@ from PIL import Image
 from support import gallery, pictures
 from support.city import City
 from support.gallery import JPEG
+from support.window import account_of, somebody, window
 from whistle_shared import photos
 from whistle_shared.auth import open_session
 from whistle_shared.db.tables import account
@@ -221,8 +222,8 @@ async def test_a_photo_is_served_so_that_nothing_can_be_made_of_it(door: City) -
         ("of", "../vault"),
         ("until", "99999999999"),
         ("until", "soon"),
-        ("for", str(uuid4())),
-        ("for", f"report:{uuid4()}"),
+        ("for", "15aaee87-fc45-4156-bc8d-8409195268eb"),
+        ("for", "report:a36b4e0d-eb7d-49e8-ad0d-16fc38268389"),
         ("for", ""),
         ("tag", "x" * 32),
         ("tag", ""),
@@ -272,6 +273,22 @@ async def test_a_reports_address_needs_no_credential(door: City) -> None:
     shown = await door.client("intake").get(link.address)
     assert shown.status_code == 200
     assert shown.content.startswith(b"\xff\xd8\xff")
+
+
+async def test_who_owes_a_password_or_a_second_factor_is_nobody_to_photos(door: City) -> None:
+    """With an initial password, or without the second factor that a role takes, a session opens no photo either."""
+    service = door.services["intake"]
+    added = await gallery.adds(door)
+    people = [
+        (await somebody(service, "street_initiator", "S01", must_change=True), 404),
+        (await somebody(service, "administrator"), 404),
+        (await somebody(service, "street_initiator", "S01"), 200),
+    ]
+    for person, status in people:
+        caller = (await account_of(service, person)).caller
+        (link,) = photos.links(service, [UUID(added["photo_id"])], caller)
+        async with window(service, person) as seat:
+            assert (await seat.get(link.address or "")).status_code == status
 
 
 async def test_somebody_signed_in_looks_with_their_session(door: City) -> None:

@@ -5,6 +5,8 @@ INVARIANT: one address makes at most twenty rows a minute and one more that coun
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -49,6 +51,42 @@ async def test_who_is_turned_away_stands_in_the_audit(city: City, intake: Since)
     assert all(row.subject == whistle.whistle_id for row in rows)
     assert "wst_wrong" not in str(rows)
     assert all(row.after["reason"] for row in rows)
+
+
+async def test_of_a_request_that_is_turned_away_the_body_is_not_kept(city: City, intake: Since) -> None:
+    """Nobody has looked at it: its fields may be called anything, and be as long as a body may be."""
+    said = {"title": "井盖缺失", "住址": "张三住五号楼", "more": {f"k{n}": "长" * 400 for n in range(200)}}
+    viewer = {"authorization": f"Bearer {await city.token('intake', 'operations', '*')}"}
+    async with knocking(city.services["intake"], "192.0.2.45") as client:
+        for headers, status in (({"authorization": "Bearer wst_wrong"}, 401), (viewer, 403)):
+            headers = headers | {"idempotency-key": uuid4().hex}
+            assert (await client.post("/api/v1/whistles", headers=headers, json=said)).status_code == status
+    rows = await intake.rows("address = '192.0.2.45'")
+    assert [(row.action, row.asked) for row in rows] == [("intake.raise_whistle", {})] * 2
+
+
+async def test_a_look_at_what_is_not_there_does_not_wait_for_its_row(
+    city: City, intake: Since, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was to be changed, so nothing is lost by telling at once; the row follows, however long it takes."""
+    street = {"authorization": f"Bearer {await city.token('intake', 'street_initiator', 'S01')}"}
+    free, do = asyncio.Event(), intake.service.group.do
+
+    async def slowly(work: Work) -> Any:
+        await free.wait()
+        return await do(work)
+
+    path = f"/api/v1/whistles/{uuid4()}"
+    async with knocking(city.services["intake"], "192.0.2.46") as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(intake.service.group, "do", slowly)
+            began = monotonic()
+            assert (await client.get(path, headers=street)).status_code == 404
+            assert monotonic() - began < refusals._PATIENCE
+            free.set()
+            await intake.service.refusals.settled()
+    [row] = await intake.rows("address = '192.0.2.46'")
+    assert (row.action, row.outcome) == ("intake.read_whistle", "refused")
 
 
 async def test_a_flood_of_refusals_from_one_address_becomes_one_row_with_a_count(city: City, intake: Since) -> None:

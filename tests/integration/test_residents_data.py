@@ -205,6 +205,16 @@ async def test_an_erased_person_is_gone_from_every_view(city: City, street: Neig
     await street.triages(report, "handled", "street_initiator")
 
 
+async def test_what_was_noted_after_the_words_had_gone_is_erased_as_well(city: City, street: Neighbourhood) -> None:
+    """A matter goes on without its words; whoever asks again is forgotten again."""
+    report = await street.reports()
+    await street.erases(report)
+    await street.triages(report, "handling", note=f"找 {NAME}", answer=f"{NAME} 请稍候")
+    again = await street.erases(report)
+    assert (again["erased"], again["photos"]) == ([], 0)
+    assert await found_in_the_clear(city, NAME) == []
+
+
 async def test_a_crash_between_key_and_row_leaves_nothing_readable(
     city: City, street: Neighbourhood, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,3 +122,17 @@ async def test_subject_versions_count_per_subject_without_gaps(workshop: Worksho
     raws = [decode_batch(row.body.encode(), None)[0] for row in rows]
     assert [raw["subjectversion"] for raw in raws if raw["subject"] == str(first)] == [1, 2, 3]
     assert [raw["subjectversion"] for raw in raws if raw["subject"] == str(second)] == [1, 2]
+
+
+async def test_what_the_database_refuses_is_not_told_with_its_values(workshop: Workshop) -> None:
+    """An error is logged with its trace: what somebody wrote must not stand there."""
+    key, said = uuid_utils.compat.uuid7(), "张三住五号楼三单元"
+
+    async def insert_twice() -> None:
+        async with workshop.group().unit() as unit:
+            for _ in range(2):
+                unit.insert(note, note_id=key, whistle_id=key, said=said, tags="[]", count=1)
+
+    with pytest.raises(IntegrityError) as caught:
+        await insert_twice()
+    assert said not in str(caught.value)

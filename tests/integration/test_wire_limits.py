@@ -4,6 +4,7 @@ INVARIANT: a connection costs us a bounded time and a bounded memory, whatever i
 INVARIANT: what waits in memory of bodies is bounded, whatever is sent and however slowly.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import repeat
 
@@ -11,10 +12,12 @@ import httpx
 import psutil
 import pytest
 import pytest_asyncio
+from starlette.types import Message
 
 from support.city import City
 from support.entrance import Entrance
 from support.line import Line
+from whistle_shared.errors import Unavailable
 from whistle_shared.runtime.protocol import Bounds
 from whistle_shared.web import body as bodies
 
@@ -76,6 +79,30 @@ async def test_row10_many_chunked_bodies_at_once_wait_in_little_memory(entrance:
     assert psutil.Process().memory_info().rss - before < 24 * MIB
     for line in lines:
         line.writer.transport.abort()
+
+
+async def test_a_photo_takes_no_more_room_while_it_comes_than_it_says_it_needs() -> None:
+    """Phones send slowly: as many may send at once as fit into memory, not as many as the largest that there may be."""
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    def coming(size: int | None) -> asyncio.Task[bytes | None]:
+        said = (b"transfer-encoding", b"chunked") if size is None else (b"content-length", b"%d" % size)
+        return asyncio.create_task(reader.read({"headers": [said]}, never, 12 * MIB))
+
+    reader = bodies.Bodies()
+    phones = [coming(2 * MIB) for _ in range(26)]
+    phones.append(coming(None))
+    await asyncio.sleep(0)
+    assert not any(phone.done() for phone in phones), "52 MiB, and twelve for the one that does not say"
+    with pytest.raises(Unavailable):
+        await coming(MIB)
+    for phone in phones:
+        phone.cancel()
+    await asyncio.gather(*phones, return_exceptions=True)
+    assert reader.large == 0
 
 
 async def test_row10_a_body_that_does_not_come_is_given_up(entrance: Entrance, monkeypatch: pytest.MonkeyPatch) -> None:

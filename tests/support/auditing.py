@@ -125,6 +125,7 @@ async def knocking(service: Service, address: str) -> AsyncIterator[httpx.AsyncC
 
 async def audited(service: Service, where: str = "true", **values: Any) -> list[Any]:
     """The rows for which a condition holds, the oldest first."""
+    await service.refusals.settled()
     async with service.engine.connect() as connection:
         found = await connection.execute(text(f"select * from audit where {where} order by audit_id"), values)
         return list(found)

@@ -185,7 +185,9 @@ async def knock(
     target: str,
     headers: Headers = (),
     body: bytes = b"",
+    *,
     enough: Callable[[bytes], bool] = bool,
+    comes_from: str = "127.0.0.1",
 ) -> Answer:
     """One request to an application. `enough`: whether so much of an answer that does not end will do."""
     path, _, query = target.partition("?")
@@ -201,7 +203,7 @@ async def knock(
         "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.encode(), value.encode()) for name, value in sent],
-        "client": ("127.0.0.1", 4711),
+        "client": (comes_from, 4711),
         "server": (HOST, 80),
         "state": {},
     }

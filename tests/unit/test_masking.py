@@ -174,3 +174,13 @@ def test_a_long_text_is_looked_through_quickly() -> None:
         began = process_time()
         masked(text)
         assert process_time() - began < 1, alphabet
+
+
+@pytest.mark.parametrize("end", ["z", " ", "y.", "y-", "z@", "=", "微信", "QQ:", "1 ", "0"])
+@pytest.mark.parametrize("beginning", ["", "z@", "微信", "vx", "QQ"])
+def test_the_time_grows_as_the_text_does_and_no_faster(beginning: str, end: str) -> None:
+    """Long, and always the same: whoever sends it must not hold up everybody else."""
+    text = beginning + end * (64 * 1024 // len(end))
+    began = process_time()
+    masked(text)
+    assert process_time() - began < 2

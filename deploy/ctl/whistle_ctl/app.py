@@ -25,6 +25,7 @@ from whistle_ctl import (
     parking,
     person,
     registry,
+    roles,
     settings,
     simulate,
     states,
@@ -69,6 +70,7 @@ app.add_typer(measures.app, name="measures")
 app.command("simulate")(simulate.command)
 app.command("asyncapi")(asyncapi.command)
 app.command("states")(states.command)
+app.command("roles")(roles.command)
 
 
 @app.callback()

@@ -5,6 +5,7 @@ Unpacking needs no root and starts nothing: packages are fetched with `apt-get d
 INVARIANT: a folder `.local/packages/rabbitmq` is complete or absent.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -39,7 +40,15 @@ def rabbitmq(packages: Path) -> RabbitInstallation:
 
     Raises StackError with one sentence that says what to install.
     """
-    return _installed() or _unpacked(packages / "rabbitmq") or _unpack(packages)
+    return _installed() or _unpacked(packages / "rabbitmq") or _unpack_once(packages)
+
+
+def _unpack_once(packages: Path) -> RabbitInstallation:
+    """Two commands that start at the same time unpack once: the second waits for the first and finds its work done."""
+    packages.mkdir(parents=True, exist_ok=True)
+    with (packages / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _unpacked(packages / "rabbitmq") or _unpack(packages)
 
 
 def _installed() -> RabbitInstallation | None:

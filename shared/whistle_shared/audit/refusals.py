@@ -1,4 +1,5 @@
-"""Refusals: who was turned away, written down before they are told, without letting them fill the table.
+"""Refusals: who was turned away, written down before they are told, without letting them fill the table. Only a look at
+what is not there does not wait for its row.
 
 INVARIANT: one address makes at most twenty rows a minute and one more that counts the rest; all addresses together six
 hundred and one; and no refusal waits longer for its row than a second, whatever the database does.
@@ -41,18 +42,33 @@ class Refusals:
         self._group = group
         self._clock = clock
         self._minutes: dict[str, _Minute] = {}
+        self._writing: set[asyncio.Task[None]] = set()
 
-    async def add(self, deed: Deed, reason: str, trace: Trace, *, address: str, once: bool = False) -> None:
-        """Note that somebody was turned away; returns when the row is durable, or was counted, or cannot be written.
+    async def add(
+        self, deed: Deed, reason: str, trace: Trace, *, address: str, once: bool = False, waits: bool = True
+    ) -> None:
+        """Note that somebody was turned away; returns when the row is durable, or was counted, or cannot be written
+        now; at once, unless it `waits`.
 
         `address`: as whom they are counted. `once`: of this action only the first in a minute gets a row (a caller that
         is over its limit).
         """
         if not self._gets_row(deed.action, address, once):
             return
+        writing = asyncio.create_task(self._keep(deed, reason, trace), name="refusal")
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        if waits:
+            await asyncio.wait({writing}, timeout=_PATIENCE)
+
+    async def settled(self) -> None:
+        """Wait a moment for the rows that are still being written."""
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=_PATIENCE)
+
+    async def _keep(self, deed: Deed, reason: str, trace: Trace) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._write(deed, {"reason": reason}, trace)
+            await self._write(deed, {"reason": reason}, trace)
         except Exception as error:  # noqa: BLE001 - who is turned away is told so, whatever else fails
             log.warning(
                 "audit.not_written", action=deed.action, actor=deed.actor, address=deed.address, error=repr(error)[:200]

@@ -60,7 +60,6 @@ Right = Literal[
     "board.publish",
     # everywhere
     "photo.add",
-    "photo.read",
     "export",
     "account.manage",
     "audit.read",
@@ -97,7 +96,6 @@ _SEES: frozenset[Right] = frozenset(
         "registry.read",
         "task.read",
         "report.read",
-        "photo.read",
     }
 )
 # A grid officer drafts (DOMAIN C.1) and has to reach whoever reported; withdrawing is for drafts until one may blow.
@@ -112,7 +110,6 @@ _GRID: frozenset[Right] = frozenset(
         "whistle.withdraw",
         "registry.read",
         "photo.add",
-        "photo.read",
     }
 )
 _COMMUNITY: frozenset[Right] = _GRID | {"clock.read"}
@@ -126,7 +123,7 @@ _STREET: frozenset[Right] = _COMMUNITY | {
     "export",
 }
 _HANDLER: frozenset[Right] = frozenset(
-    {"task.read", "task.act", "clock.read", "whistle.read", "photo.add", "photo.read", "registry.read"}
+    {"task.read", "task.act", "clock.read", "whistle.read", "photo.add", "registry.read"}
 )
 # No signature is asked of a department that calls others: hence only its head blows.
 _SECTION: frozenset[Right] = _HANDLER | {"task.ask", "whistle.draft", "whistle.withdraw", "escalation.acknowledge"}

@@ -6,12 +6,12 @@ the cookie carries is worth nothing afterwards.
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_shared.auth.caller import Caller
@@ -86,22 +86,18 @@ async def find_session(connection: AsyncConnection, secret: str) -> Session | No
 
 
 async def renew_session(unit: Unit, secret: str) -> None:
-    """It is in use: count IDLE from now, but never beyond its end."""
-    now, t = wall_now(), web_session
-    later = select(t.c.ends_at).where(t.c.digest == digest_of(secret))
-    ends_at: datetime | None = await unit.connection.scalar(later)
-    if ends_at is not None:
-        unit.update(t, digest=digest_of(secret), used_at=now, expires_at=min(now + IDLE, ends_at))
+    """It is in use: count IDLE from now, but never beyond its end. One that has been ended meanwhile stays ended."""
+    now, t = wall_now(), web_session.c
+    live = update(web_session).where(t.digest == digest_of(secret), t.expires_at > now)
+    await unit.connection.execute(live.values(used_at=now, expires_at=func.least(now + IDLE, t.ends_at)))
 
 
-async def end_sessions(unit: Unit, account_id: UUID, *, only: UUID | None = None, but: UUID | None = None) -> None:
-    """End an account's sessions now: all, only one, or all but one (by session id)."""
+async def end_sessions(unit: Unit, account_id: UUID, *, only: UUID | None = None) -> None:
+    """End an account's sessions now: all, or only one (by session id)."""
     t = web_session.c
     chosen = update(web_session).where(t.account_id == account_id, t.expires_at > wall_now())
     if only is not None:
         chosen = chosen.where(t.session_id == only)
-    if but is not None:
-        chosen = chosen.where(t.session_id != but)
     await unit.connection.execute(chosen.values(expires_at=wall_now()))
 
 

@@ -79,16 +79,16 @@ class Doorkeeper:
             name = username_of(username)
         except Invalid:
             name = ""
-        locked = self._strangers.failures(name).locked_for(now)
         self._strangers.fails(name, now)
+        locked = self._strangers.failures(name).locked_for(now)
         refused = TurnedAway("locked", ceil(locked.total_seconds())) if locked else TurnedAway("wrong")
         async with self._service.group.unit() as unit:
             deed = replace(deed_of(request, None), action="sign_in_refused", asked={"why": "no such account"})
             note(unit, deed, "refused")
         return self._counted(_address(request), refused)
 
-    async def confirms(self, request: Request, account: Account, code: str) -> Account:
-        """The account, once the digits of its device or a recovery code have been given. Raises as `knows`."""
+    async def confirms(self, request: Request, account: Account, code: str) -> None:
+        """The digits of the account's device, or a recovery code, have been given. Raises as `knows`."""
         self._may_try(_address(request))
         refused: TurnedAway | None = None
         async with self._service.group.unit() as unit:
@@ -104,7 +104,6 @@ class Doorkeeper:
                     note(unit, deed, "done")
         if refused is not None:
             raise self._counted(_address(request), refused)
-        return held
 
     def _use(self, account: Account, code: str, now: datetime) -> dict[str, Any] | None:
         """What of the account is used up by this code; None when it is wrong or was used before."""

@@ -55,7 +55,7 @@ async def receive(
     """Let in whoever has shown to be this account's person; first for the second factor, where there is one, unless
     `strong`: what they have shown included one. `how`: `password` or `single sign-on`, for the audit.
 
-    Raises TurnedAway when the account has been closed meanwhile.
+    Raises TurnedAway when the account has been closed meanwhile, or what was shown counts no longer.
     """
     if account.has_second_factor and not strong:
         answer = elsewhere(request, "/sign-in/second-factor")
@@ -65,6 +65,8 @@ async def receive(
         held = await hold_account(unit, account.account_id)
         if held.disabled_at is not None:
             raise TurnedAway("disabled")
+        if _stamp(held) != _stamp(account):
+            raise TurnedAway("wrong")
         adjust_account(unit, held, failures=0, locked_until=None, signed_in_at=wall_now())
         secret = await fresh_session(unit, request, service, held, second_factor=strong)
         note(unit, own_deed(request, held.caller, "sign_in", how=how, second_factor=strong), "done")

@@ -17,15 +17,15 @@ from whistle_shared.auth import (
     set_password,
     takes_second_factor,
 )
-from whistle_shared.db import note
+from whistle_shared.db import Unit, note
 from whistle_shared.entrance.devices import device_of
 from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway, own_deed
 from whistle_shared.entrance.letting_in import fresh_session, give_session
 from whistle_shared.entrance.rendering import PageRoute, busy, render, texts_of
 from whistle_shared.entrance.sign_in import told
-from whistle_shared.entrance.visitors import SignedInSession, admit
+from whistle_shared.entrance.visitors import SIGN_IN, ElseFirst, SignedInSession, admit
 from whistle_shared.errors import NotFound
-from whistle_shared.runtime import Here, Service
+from whistle_shared.runtime import Here, Service, find_session_of
 from whistle_shared.web import TooMany, elsewhere, form_of
 
 router = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
@@ -39,6 +39,15 @@ async def account_of(service: Service, session: Session) -> Account:
     if account is None:
         raise NotFound("the account is gone")
     return account
+
+
+async def held_of(unit: Unit, request: Request, service: Service, session: Session) -> Account:
+    """The account of whoever is signed in, held, after the slow work. Raises ElseFirst when what closes their session,
+    which takes the same lock, came before."""
+    held = await hold_account(unit, session.caller.id)
+    if await find_session_of(request, service) is None:
+        raise ElseFirst(SIGN_IN)
+    return held
 
 
 @router.get("/account")
@@ -105,7 +114,7 @@ async def change_password(request: Request, service: Here, session: SignedInSess
         return _form(request, account, errors, 422)
     hashed = await keeper.hasher.hash(new)
     async with service.group.unit() as unit:
-        held = await hold_account(unit, account.account_id)
+        held = await held_of(unit, request, service, session)
         deed = own_deed(request, held.caller, "account.password")
         await set_password(unit, deed, "account.password", held, hashed, must_change=False)
         secret = await fresh_session(unit, request, service, held, second_factor=session.second_factor)

@@ -6,7 +6,6 @@ from whistle_shared.auth import (
     Account,
     Session,
     drop_second_factor,
-    hold_account,
     set_recovery,
     set_second_factor,
     takes_second_factor,
@@ -14,7 +13,7 @@ from whistle_shared.auth import (
 from whistle_shared.auth import second_factor as factor
 from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway, own_deed
 from whistle_shared.entrance.letting_in import fresh_session, give_session
-from whistle_shared.entrance.own_account import account_of
+from whistle_shared.entrance.own_account import account_of, held_of
 from whistle_shared.entrance.rendering import PageRoute, busy, render, texts_of
 from whistle_shared.entrance.sign_in import told
 from whistle_shared.entrance.visitors import ElseFirst, SignedInSession
@@ -59,7 +58,7 @@ async def set_up_second_factor(request: Request, service: Here, session: SignedI
         return _setting_up(request, service, session, account, secret, wrong, 422)
     codes = factor.new_recovery_codes()
     async with service.group.unit() as unit:
-        held = await hold_account(unit, account.account_id)
+        held = await held_of(unit, request, service, session)
         if held.has_second_factor:
             return elsewhere(request, "/account/second-factor")
         digests = [factor.digest_of_code(held.account_id, code) for code in codes]
@@ -81,7 +80,7 @@ async def renew_recovery_codes(request: Request, service: Here, session: SignedI
         return refusal
     codes = factor.new_recovery_codes()
     async with service.group.unit() as unit:
-        held = await hold_account(unit, account.account_id)
+        held = await held_of(unit, request, service, session)
         digests = [factor.digest_of_code(held.account_id, code) for code in codes]
         set_recovery(unit, own_deed(request, held.caller, ""), held, digests)
     return render(request, "recovery_codes.html", codes=codes)
@@ -96,7 +95,7 @@ async def give_up_second_factor(request: Request, service: Here, session: Signed
     if refusal is not None:
         return refusal
     async with service.group.unit() as unit:
-        held = await hold_account(unit, account.account_id)
+        held = await held_of(unit, request, service, session)
         await drop_second_factor(unit, own_deed(request, held.caller, ""), held)
         cookie = await fresh_session(unit, request, service, held, second_factor=False)
     answer = elsewhere(request, "/account/second-factor")

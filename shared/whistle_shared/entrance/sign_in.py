@@ -95,8 +95,8 @@ async def confirm_sign_in(request: Request, service: Here) -> Response:
         raise ElseFirst("/sign-in")
     keeper: Doorkeeper = request.app.state.doorkeeper
     try:
-        account = await keeper.confirms(request, come.account, form.get("code", "")[:_MOST])
-        return await receive(request, service, account, come.how, come.onward, strong=True)
+        await keeper.confirms(request, come.account, form.get("code", "")[:_MOST])
+        return await receive(request, service, come.account, come.how, come.onward, strong=True)
     except (TurnedAway, TooMany) as refused:
         wrong = texts_of(request).gettext("验证码不对，或已经用过。请输入最新的一个。")
         error, status, wait = told(request, refused, wrong)

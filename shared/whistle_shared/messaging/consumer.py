@@ -3,6 +3,7 @@
 The broker's callback only enqueues. A failure is one of three kinds: a lost race or a missing parent goes to a retry
 queue, a fault of the message or of ours goes to parking with its reason, and an outage of the database closes the
 channel (so the messages return to the queue unharmed) until it is back.
+INVARIANT: a consumer survives whatever its queue brings; what it cannot handle is parked with a reason.
 """
 
 import asyncio

@@ -163,4 +163,4 @@ async def _caller_of(request: Request, service: Service) -> Caller | None:
         except Unauthenticated:
             return None
     session = await find_session_of(request, service)
-    return None if session is None else session.caller
+    return None if session is None or session.owes is not None else session.caller

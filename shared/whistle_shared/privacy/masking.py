@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+# Every repetition whose end may be missing is bounded: the time it takes grows as the text does, and no faster.
 # What people write for digits and between them, as plain ASCII of the same length, so that places agree.
 _WRITTEN = {
     **dict(zip("０１２３４５６７８９", "0123456789", strict=True)),
@@ -23,16 +24,17 @@ _FOUND = re.compile(
       (?P<keep> (?<![0-9a-f]) [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}} (?![0-9a-f])     # a UUID
               | (?<![0-9a-f]) 00-[0-9a-f]{{32}}-[0-9a-f]{{16}}-[0-9a-f]{{2}} (?![0-9a-f])          # a trace
               | (?<![0-9a-f]) [0-9a-f]{{32,}} (?![0-9a-f]) )                                       # a digest
-    | (?P<mail> [A-Za-z0-9][A-Za-z0-9._%+-]* ) (?=@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)
+    | (?P<mail> [A-Za-z0-9][A-Za-z0-9._%+-]{{0,63}} ) (?=@[A-Za-z0-9-]{{1,63}}\.[A-Za-z0-9-])
     | (?<!\d) (?P<card> [1-9]\d{{5}} {_GAP} (?:18|19|20)\d{{2}} {_GAP} \d{{4}} {_GAP} \d{{3}}[\dXx]
                       | [1-9]\d{{7}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{{3}} ) (?![\dXx])
     | (?<!\d) {_COUNTRY} (?P<mobile> 1[3-9]\d (?:{_GAP}\d){{8}} ) (?!\d)
     | (?<!\d) (?P<bank> [3-6]\d{{3}} (?:{_GAP}\d{{4}}){{3}} (?:{_GAP}\d{{1,3}})? ) (?!\d)
     | (?<!\d) {_COUNTRY} (?P<landline> \(?0(?:10|2\d|[3-9]\d{{2}})\)? {_GAP} \d{{3,4}} {_GAP} \d{{4}} ) (?!\d)
-    | (?: (?:微信|薇信|威信) (?:号|号码|ID|id|名)? [\ \t]* (?:是|为|:|=)* [\ \t]*
-        | (?<![A-Za-z]) (?:[Vv][Xx]|[Ww][Xx]|[Vv]信|[Ww]e[Cc]hat|[Ww]ei[Xx]in) [\ \t]* (?:号|是|为|:|=)+ [\ \t]* )
+    | (?: (?:微信|薇信|威信) (?:号|号码|ID|id|名)? [\ \t]{{0,9}} (?:是|为|:|=)* [\ \t]{{0,9}}
+        | (?<![A-Za-z]) (?:[Vv][Xx]|[Ww][Xx]|[Vv]信|[Ww]e[Cc]hat|[Ww]ei[Xx]in)
+          [\ \t]{{0,9}} (?:号|是|为|:|=)+ [\ \t]{{0,9}} )
       (?P<wechat> [A-Za-z][-_A-Za-z0-9]{{5,19}} )
-    | (?<![A-Za-z]) [Qq]{{2}} (?:号|号码)? [\ \t]* (?:是|为|:|=)* [\ \t]* (?P<qq> \d{{5,11}} ) (?!\d)
+    | (?<![A-Za-z]) [Qq]{{2}} (?:号|号码)? [\ \t]{{0,9}} (?:是|为|:|=)* [\ \t]{{0,9}} (?P<qq> \d{{5,11}} ) (?!\d)
     """,
     re.VERBOSE,
 )

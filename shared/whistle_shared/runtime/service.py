@@ -170,6 +170,7 @@ class Service:
     async def _finish(self) -> None:
         await self.consumer.stop()
         await self.refusals.tell_counts(all_of_them=True)
+        await self.refusals.settled()
         await self.group.settled()
         await self.relay.drained()
         await self.tokens.note_uses(self.group)
@@ -220,12 +221,19 @@ class Service:
 
     async def refused(self, request: Request, error: Exception) -> None:
         """Note whom this request's answer turns away: whoever brings a wrong credential, may not do this, asks for
-        what does not exist for them, or asks too much. Comes back within a second, whatever the database does."""
+        what does not exist for them, or asks too much. Comes back within a second, whatever the database does; at once
+        for a look at what is not there, which was to change nothing."""
         if getattr(request.state, "noted", False) or not self._is_refusal(request, error):
             return
         request.state.noted = True
-        address, once = address_of(request.scope), isinstance(error, TooMany)
-        await self.refusals.add(deed_of(request, None), str(error), trace_of(request), address=address, once=once)
+        await self.refusals.add(
+            deed_of(request, None),
+            str(error),
+            trace_of(request),
+            address=address_of(request.scope),
+            once=isinstance(error, TooMany),
+            waits=request.method != "GET" or not isinstance(error, NotFound),
+        )
 
     def _is_refusal(self, request: Request, error: Exception) -> bool:
         match error:
