@@ -26,7 +26,7 @@ from support.city import City
 from support.waiting import until
 from whistle_shared import photos
 from whistle_shared.db import Unit, Work, tables
-from whistle_shared.errors import Invalid, NotFound
+from whistle_shared.errors import Invalid, NotFound, Unavailable
 from whistle_shared.keyring import Unreadable
 from whistle_shared.photos import album as albums
 from whistle_shared.photos import objects
@@ -260,6 +260,24 @@ async def test_an_unclaimed_photo_takes_its_key_along(album: Album) -> None:
     photo = await adds(album, owner=photos.RESIDENT, sealed=True)
     await gallery.ages(album.service, str(photo.photo_id))
     await album.sweep_unclaimed()
+    assert await album.vault.key(photo.photo_id) is None
+
+
+async def test_a_key_that_cannot_be_destroyed_now_is_at_the_next_sweep(
+    album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the copies of an unclaimed photo in backups could be read for ever."""
+    photo = await adds(album, owner=photos.RESIDENT, sealed=True)
+    await gallery.ages(album.service, str(photo.photo_id))
+
+    async def fails(name: UUID) -> bool:
+        raise Unavailable("the vault is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(album.vault, "shred", fails)
+        with pytest.raises(Unavailable):
+            await album.sweep_unclaimed()
+    assert await album.sweep_unclaimed() == 1
     assert await album.vault.key(photo.photo_id) is None
 
 

@@ -58,8 +58,8 @@ async def test_of_a_request_that_is_turned_away_the_body_is_not_kept(city: City,
     said = {"title": "井盖缺失", "住址": "张三住五号楼", "more": {f"k{n}": "长" * 400 for n in range(200)}}
     viewer = {"authorization": f"Bearer {await city.token('intake', 'operations', '*')}"}
     async with knocking(city.services["intake"], "192.0.2.45") as client:
-        for headers, status in (({"authorization": "Bearer wst_wrong"}, 401), (viewer, 403)):
-            headers = headers | {"idempotency-key": uuid4().hex}
+        for credential, status in (({"authorization": "Bearer wst_wrong"}, 401), (viewer, 403)):
+            headers = credential | {"idempotency-key": uuid4().hex}
             assert (await client.post("/api/v1/whistles", headers=headers, json=said)).status_code == status
     rows = await intake.rows("address = '192.0.2.45'")
     assert [(row.action, row.asked) for row in rows] == [("intake.raise_whistle", {})] * 2

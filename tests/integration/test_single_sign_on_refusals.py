@@ -122,16 +122,6 @@ async def test_a_scope_is_a_place_of_the_roles_kind(
     assert await inside(service) == before
 
 
-async def test_what_a_browser_says_of_the_provider_breaks_nothing(service: Service) -> None:
-    """The text of an error is anybody's: they begin an attempt and come back to it themselves."""
-    told = len(await refusals(service))
-    async with Browser(service.app) as browser:
-        state = httpx.URL((await browser.http.get("/sso")).headers["location"]).params["state"]
-        answer = await browser.http.get("/sso/callback", params={"state": state, "error": "a\0b"})
-    assert answer.status_code == 403
-    assert len(await refusals(service)) == told + 1
-
-
 async def test_a_name_that_is_markup_is_only_a_name(service: Service, false: FalseProvider) -> None:
     false.claims = SOMEBODY | {"sub": "u-3", "name": "<script>alert(1)</script>"}
     async with Browser(service.app) as browser:

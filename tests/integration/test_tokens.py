@@ -58,7 +58,16 @@ async def test_a_revoked_token_is_forgotten_within_five_seconds(
         await tokens.caller(token)
 
 
-@pytest.mark.parametrize(("role", "scope"), [("mayor", "*"), ("street_initiator", "*"), ("department_head", "*")])
+@pytest.mark.parametrize(
+    ("role", "scope"),
+    [
+        ("handler", "CGJ,PSGS"),
+        ("street_approver", ""),
+        ("mayor", "*"),
+        ("street_initiator", "*"),
+        ("department_head", "*"),
+    ],
+)
 async def test_a_token_that_makes_no_sense_is_not_made(workshop: Workshop, role: str, scope: str) -> None:
     with pytest.raises(ValueError, match=role):
         await make(workshop, role, scope)

@@ -21,7 +21,9 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         handlers=consumers.SUBSCRIPTIONS,
         admits=lambda event: consumers.admits(service.replica, event),
     )
-    overlooked = Counter("whistle_clocks_overlooked", "Clocks found without a next look", registry=service.meters.registry)
+    overlooked = Counter(
+        "whistle_clocks_overlooked", "Clocks found without a next look", registry=service.meters.registry
+    )
     clocks = timers.Clockmaker(service.group, service.replica, overlooked.inc)
     timer = Timer(clocks.fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
     service.duties["timer"] = timer.run

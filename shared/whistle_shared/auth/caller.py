@@ -1,5 +1,6 @@
 """Who is calling, and how far their word goes."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -8,6 +9,8 @@ from whistle_shared.auth.roles import DEPARTMENT_ROLES, ROLES, STREET_ROLES, Rig
 from whistle_shared.errors import DomainError
 
 EVERYWHERE = "*"
+# As contracts.vocabulary.Code: above all without a comma, which stands between the codes that a wall lets through.
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 Means = Literal["account", "token"]
 
 
@@ -83,4 +86,6 @@ def check_scope(role: str, scope: str) -> Role:
         raise ValueError(f"role {role!r} needs a {reach} code as its scope")
     if reach == "district" and scope != EVERYWHERE:
         raise ValueError(f"role {role!r} sees the whole district: its scope is {EVERYWHERE}")
+    if scope != EVERYWHERE and not _CODE.fullmatch(scope):
+        raise ValueError(f"role {role!r} needs a code as its scope, and {scope!r} is none")
     return known

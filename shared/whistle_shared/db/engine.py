@@ -45,6 +45,7 @@ def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle", patient:
         pool_size=pool_size,
         max_overflow=2,
         pool_timeout=2,
+        hide_parameters=True,  # errors are logged: what somebody wrote stands in none
         connect_args=encryption
         | {
             "timeout": 5,

@@ -145,13 +145,16 @@ async def change_account(account_id: UUID, request: Request, service: Here, call
 
 @router.post("/admin/accounts/{account_id}/password")
 async def reset_password(account_id: UUID, request: Request, service: Here, caller: Administrator) -> Response:
-    """Another initial password, shown this once."""
+    """Another initial password, shown this once. Whoever signs in elsewhere gets none: it would outlast the provider's
+    word."""
     await form_of(request)
     password = initial_password()
     keeper: Doorkeeper = request.app.state.doorkeeper
     hashed = await keeper.hasher.hash(password)
     async with service.group.unit() as unit:
         held = await _held(unit, caller, account_id)
+        if held.password is None and held.issuer is not None:
+            raise Conflict("this account signs in elsewhere and has no password")
         await set_password(unit, _deed(request, held), "account.reset", held, hashed, must_change=True)
     return render(request, "initial_password.html", 200, account=held, password=password)
 

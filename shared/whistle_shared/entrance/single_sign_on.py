@@ -16,7 +16,17 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
-from whistle_shared.auth import Account, change_person, create_account, end_sessions, find_identity, hold_account
+from whistle_shared.auth import (
+    Account,
+    Person,
+    change_person,
+    check_place,
+    check_scope,
+    create_account,
+    end_sessions,
+    find_identity,
+    hold_account,
+)
 from whistle_shared.db import Deed, note
 from whistle_shared.db.tables import idempotency
 from whistle_shared.entrance.doorkeeper import TurnedAway
@@ -118,7 +128,7 @@ class SingleSignOn:
         """Their account, made now if it is not there, and brought up to date. Raises NotMapped, TurnedAway, Invalid."""
         subject, username = identity_of(self.issuer, claims)
         try:
-            person = self.rules.person_of(claims)
+            person = self._placed(self.rules.person_of(claims))
         except NotMapped:
             await self._ends_sessions(subject)
             raise
@@ -138,6 +148,17 @@ class SingleSignOn:
         if made is None:
             raise TurnedAway("disabled")
         return made
+
+    def _placed(self, person: Person) -> Person:
+        """Whose scope is a place of their role's kind, as for every other account. A part that is not there opens
+        nothing. Raises NotMapped."""
+        registry = self._service.replica.registry
+        try:
+            if registry is not None:
+                check_place(registry, check_scope(person.role, person.scope), person.scope)
+        except ValueError as error:
+            raise NotMapped(str(error)) from None
+        return person
 
     async def _ends_sessions(self, subject: str) -> None:
         """Whoever has lost every role at the provider is not let in, nor do they stay in where they are."""

@@ -158,11 +158,12 @@ class Album:
                 log.warning("photo.sweep_put_off", error=str(error)[:300])
 
     async def sweep_unclaimed(self) -> int:
-        """Delete what nobody claimed in time; returns how many."""
+        """Delete what nobody claimed in time; returns how many. A row goes with its key: while the vault is away both
+        stay, for nothing else would look for the key again."""
         async with self.service.group.unit() as unit:
             late = await rows.delete_unclaimed(unit.connection)
-        for gone in late:
-            await self._destroy_key(gone)
+            for gone in late:
+                await self._destroy_key(gone)
         await self._remove(late)
         if late:
             log.info("photo.unclaimed_deleted", count=len(late))

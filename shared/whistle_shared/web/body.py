@@ -120,13 +120,14 @@ class Bodies:
             raise too_large(most)
         if most <= LARGE:
             return await _whole(receive, most)
-        if self.large + most > MOST_LARGE:
+        room = most if announced is None else int(announced[:20])  # none comes longer than it is announced
+        if self.large + room > MOST_LARGE:
             raise Unavailable("too many large bodies are on their way; try again shortly")
-        self.large += most
+        self.large += room
         try:
-            return await _whole(receive, most)
+            return await _whole(receive, room)
         finally:
-            self.large -= most
+            self.large -= room
 
 
 def too_large(most: int) -> Malformed:

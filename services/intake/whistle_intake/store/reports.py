@@ -90,7 +90,7 @@ def say_of_report(unit: Unit, data: EventData, of: domain.Report) -> None:
         say(unit, data, of.whistle_id, subject=of.report_id)
 
 
-async def blank(unit: Unit, person_id: UUID, report_id: UUID, kinds: Iterable[Kind]) -> list[Kind]:
+async def blank(unit: Unit, person_id: UUID, report_id: UUID, kinds: Sequence[Kind]) -> list[Kind]:
     """Blank what was sealed, and what was noted beside it; returns what was there. With the words goes the code that
     opened the report's progress. The keys must be gone already."""
     p = tables.person.c
@@ -102,6 +102,7 @@ async def blank(unit: Unit, person_id: UUID, report_id: UUID, kinds: Iterable[Ki
         unit.update(tables.person, person_id=person_id, phone_tag=None)
     if "words" in there:
         unit.update(tables.report, report_id=report_id, code_tag=None)
+    if "words" in kinds:  # people go on noting things after the words have gone
         numbers = select(tables.report_step.c.number).where(tables.report_step.c.report_id == report_id)
         for number in (await unit.connection.execute(numbers)).scalars():
             unit.update(tables.report_step, report_id=report_id, number=number, note="", answer="")
