@@ -116,7 +116,7 @@ def _reach_of(role: str) -> str | None:
 
 def _any_scope_of(role: str) -> str:
     """A scope that a role could have, where only the role is looked at."""
-    return "?" if _reach_of(role) in ("street", "department") else EVERYWHERE
+    return "X" if _reach_of(role) in ("street", "department") else EVERYWHERE
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:
