@@ -15,6 +15,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from support.city import City
+from support.matrix import WITH_PROVIDER
 from support.places import ROOT
 from support.waiting import until
 from support.window import somebody, window
@@ -235,7 +236,7 @@ async def test_every_way_leads_somewhere(door: City) -> None:
     """A route that was renamed would lose what is special about it."""
     there = {
         (method, _shape(route.path or ""))
-        for service in door.services.values()
+        for service in (*door.services.values(), door.build("escalation", **WITH_PROVIDER))
         for route in iter_route_contexts(service.app.routes)
         for method in route.methods or ()
     }

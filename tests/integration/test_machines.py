@@ -70,7 +70,7 @@ async def test_a_token_is_made_for_a_place_that_is_there(
         ("street_initiator", "CGJ", None, "no street 'CGJ'"),
         ("department_head", "S01", None, "no department 'S01'"),
         ("department_head", "CJG", None, "no department 'CJG'"),
-        ("department_head", "CGJ,GA", None, "no department 'CGJ,GA'"),
+        ("department_head", "CGJ,GA", None, "'CGJ,GA' is none"),
         ("administrator", "ZZ", None, "no street or department 'ZZ'"),
         ("grid_officer", "S01", "S02-G001", "S01 has no grid 'S02-G001'"),
         ("grid_officer", "S01", "G1", "S01 has no grid 'G1'"),

@@ -155,6 +155,13 @@ ENTRANCE: Table = {
     "GET /admin/audit/export": page(AUDITOR),
     "GET /admin/audit/{audit_id}": page(AUDITOR, "audited"),
 }
+# Settings of a service with single sign-on. No provider answers there: nothing but this machine's own discard port.
+WITH_PROVIDER: Mapping[str, Any] = {
+    "oidc_issuer": "http://127.0.0.1:9",
+    "oidc_client_id": "whistle",
+    "oidc_roles": {"duty": "operations@*"},
+    "outgoing_allowed": "http://127.0.0.1:9",
+}
 SINGLE_SIGN_ON: Table = {
     "GET /sso": (Row(door="public", gives=503),),
     "GET /sso/callback": (Row(door="public", gives=403),),

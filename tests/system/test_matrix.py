@@ -32,13 +32,6 @@ TABLES: dict[str, Table] = {
     "department.ga": matrix.department("task at GA", None),
     "escalation": matrix.ESCALATION,
 }
-# No provider answers there: nothing but this machine's own discard port.
-SINGLE_SIGN_ON = {
-    "oidc_issuer": "http://127.0.0.1:9",
-    "oidc_client_id": "whistle",
-    "oidc_roles": {"duty": "operations@*"},
-    "outgoing_allowed": "http://127.0.0.1:9",
-}
 AT_ONCE = 8
 _ANYBODY = ("nobody", "arbitrator of the district", "a token that is over")
 _HOLE = re.compile(r"\{([a-z_]+)\}")
@@ -88,14 +81,14 @@ async def test_the_table_has_every_route_of_the_running_application(door: City, 
     """INVARIANT: no route without a row in the matrix, and no row without a route."""
     table = set(matrix.ANYWHERE) | set(TABLES[producer])
     assert routes_of(door.services[producer]) == table
-    provided = door.build(producer, **SINGLE_SIGN_ON)
+    provided = door.build(producer, **matrix.WITH_PROVIDER)
     assert routes_of(provided) == table | set(matrix.SINGLE_SIGN_ON)
 
 
 @pytest.mark.parametrize("producer", list(TABLES))
 async def test_single_sign_on_asks_nobody_who_they_are(town: Town, producer: str) -> None:
     """Its routes are there where a provider is; nothing that somebody shows makes a difference at them."""
-    service = town.city.build(producer, **SINGLE_SIGN_ON)
+    service = town.city.build(producer, **matrix.WITH_PROVIDER)
     for route, (row,) in matrix.SINGLE_SIGN_ON.items():
         for walker in come(row, town.people[producer]):
             method, path = route.split(" ")
