@@ -8,8 +8,8 @@ SHELL := /bin/sh
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 RUN := .venv/bin/python
-# Two workers, each with a broker and a database of its own; one when these are given (AMQP_URL, DATABASE_ADMIN_URL).
-SIDE_BY_SIDE = $(if $(AMQP_URL)$(DATABASE_ADMIN_URL),,--numprocesses 2 --dist loadfile)
+# make test WORKERS=2: side by side, each with a broker and a database of its own; on a busy machine tests may time out.
+SIDE_BY_SIDE = $(if $(WORKERS),--numprocesses $(WORKERS) --dist loadfile)
 PACKAGES := shared services/intake services/dispatch services/department services/escalation \
 	deploy/ctl deploy/local deploy/demo
 RUNTIME := $(filter-out deploy/local deploy/demo,$(PACKAGES))
