@@ -90,6 +90,10 @@ class Keyring:
         private = _signing(self._keys[0])
         return key_id(private.public_key()), private.sign(message)
 
+    def secrets_for(self, purpose: str) -> list[bytes]:
+        """32 bytes from each key, the newest first, for what makes a key of its own from them."""
+        return [_derived(key, "secret " + purpose) for key in self._keys]
+
     def public_keys(self) -> dict[str, Ed25519PublicKey]:
         """Key id → the key that checks signatures made here, newest first."""
         publics = [_signing(key).public_key() for key in self._keys]

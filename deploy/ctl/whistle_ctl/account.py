@@ -4,8 +4,12 @@ The first administrator is made here; afterwards accounts are made and kept on t
 """
 
 import asyncio
+import csv
 import sys
-from typing import Annotated, Any
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,11 +21,13 @@ from whistle_ctl.terminal import moment, table
 from whistle_shared import auth
 from whistle_shared.db import Unit
 from whistle_shared.errors import DomainError
+from whistle_shared.registry import Registry
 from whistle_shared.replica import Replica
 from whistle_shared.timesource import wall_now
 
 app = typer.Typer(no_args_is_help=True, help="Accounts of one service process (WHISTLE_DATABASE_URL).")
 _ALL = 1_000_000
+_HEAD = ("username", "role", "scope", "part", "name")
 Username = Annotated[str, typer.Argument(metavar="USERNAME", help="However it is typed: case does not matter.")]
 FromStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Take the password from the first line of standard input.")
@@ -49,6 +55,25 @@ def create_command(
     person = auth.Person(name, role, scope, part)
     asyncio.run(_with_engine(create, username, person, password, must_change or given is None))
     _tell(password, given, plain, "account")
+
+
+@app.command("load")
+def load_command(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=f"CSV in UTF-8: {','.join(_HEAD)}.")
+    ],
+    password_stdin: FromStdin = False,
+    must_change: MustChange = False,
+) -> None:
+    """Make all accounts of a table, or none. A username that is there already is left as it is. Without
+    --password-stdin each gets a random password, printed once."""
+    rows = read_table(file)
+    given = _given(password_stdin, tuple(text for row in rows for text in (row.username, row.person.name)))
+    passwords = [given or auth.initial_password() for _ in rows]
+    made = asyncio.run(_with_engine(load, rows, passwords, must_change or given is None))
+    if given is None:
+        typer.echo("".join(f"{row.username},{password}\n" for row, password in made), nl=False)
+    typer.echo(f"{len(made)} accounts made, {len(rows) - len(made)} were there already", err=given is None)
 
 
 @app.command("list")
@@ -95,22 +120,84 @@ async def create(engine: AsyncEngine, username: str, person: auth.Person, passwo
     registry in this database does not know; a database without a registry takes any."""
     hashed = await asyncio.to_thread(auth.hash_password, password)
     async with unit_of(engine, settings.OPERATOR) as unit:
-        await _check_place(unit, person)
-        try:
-            await auth.create_account(unit, deed(""), username, person, password=hashed, must_change=must_change)
-        except DomainError as error:
-            raise Refused(str(error)) from None
+        await _create(unit, await _registry_of(unit), username, person, hashed, must_change)
 
 
-async def _check_place(unit: Unit, person: auth.Person) -> None:
-    known = Replica()
-    await known.refresh(unit.connection)
+async def _create(
+    unit: Unit, registry: Registry | None, username: str, person: auth.Person, hashed: str, must_change: bool
+) -> None:
     try:
         role = auth.check_scope(person.role, person.scope)
-        if known.registry is not None:
-            auth.check_place(known.registry, role, person.scope, person.part)
-    except ValueError as error:
+        if registry is not None:
+            auth.check_place(registry, role, person.scope, person.part)
+        await auth.create_account(unit, deed(""), username, person, password=hashed, must_change=must_change)
+    except (ValueError, DomainError) as error:
         raise Refused(str(error)) from None
+
+
+class Row(NamedTuple):
+    """One line of a table of accounts."""
+
+    line: int
+    username: str
+    person: auth.Person
+
+
+def read_table(file: Path) -> list[Row]:
+    """The accounts of a CSV file. Raises Refused for one that is not laid out as a table of accounts, and for a
+    username that cannot be or stands in it twice."""
+    with file.open(encoding="utf-8-sig", newline="") as source:
+        try:
+            table = csv.DictReader(source, strict=True)
+            if set(table.fieldnames or ()) != set(_HEAD):
+                raise Refused(f"{file.name} needs the columns {','.join(_HEAD)}")
+            rows = [_row_of(each, table.line_num) for each in table]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise Refused(f"{file.name} is no CSV in UTF-8: {error}") from None
+    seen: set[str] = set()
+    for row in rows:
+        if row.username in seen:
+            raise Refused(f"line {row.line}: the username {row.username!r} stands there twice")
+        seen.add(row.username)
+    return rows
+
+
+def _row_of(cells: dict[str, Any], line: int) -> Row:
+    if None in cells or None in cells.values():
+        raise Refused(f"line {line} does not have {len(_HEAD)} cells")
+    try:
+        username = auth.username_of(cells["username"])
+    except DomainError as error:
+        raise Refused(f"line {line}: {error}") from None
+    return Row(line, username, auth.Person(cells["name"], cells["role"], cells["scope"], cells["part"] or None))
+
+
+async def load(
+    engine: AsyncEngine, rows: Sequence[Row], passwords: Sequence[str], must_change: bool
+) -> list[tuple[Row, str]]:
+    """Make accounts; returns those that were not there. Raises Refused, naming the line, where `create` would.
+
+    INVARIANT: all are made, or none.
+    """
+    async with engine.connect() as connection:
+        known = {account.username for account in await auth.list_accounts(connection, auth.EVERYWHERE, limit=_ALL)}
+    wanted = [pair for pair in zip(rows, passwords, strict=True) if pair[0].username not in known]
+    with ThreadPoolExecutor() as pool:
+        hashed = await asyncio.to_thread(lambda: list(pool.map(auth.hash_password, (pair[1] for pair in wanted))))
+    async with unit_of(engine, settings.OPERATOR) as unit:
+        registry = await _registry_of(unit)
+        for (row, _), one in zip(wanted, hashed, strict=True):
+            try:
+                await _create(unit, registry, row.username, row.person, one, must_change)
+            except Refused as error:
+                raise Refused(f"line {row.line}: {error}") from None
+    return wanted
+
+
+async def _registry_of(unit: Unit) -> Registry | None:
+    known = Replica()
+    await known.refresh(unit.connection)
+    return known.registry
 
 
 async def list_all(engine: AsyncEngine) -> list[auth.Account]:
@@ -120,11 +207,14 @@ async def list_all(engine: AsyncEngine) -> list[auth.Account]:
 
 
 async def reset(engine: AsyncEngine, username: str, password: str, must_change: bool, second_factor: bool) -> None:
-    """Another password. Raises Refused when there is no such account."""
+    """Another password. Raises Refused when there is no such account, and for one that signs in elsewhere."""
     hashed = await asyncio.to_thread(auth.hash_password, password)
     async with unit_of(engine, settings.OPERATOR) as unit:
         held = await _held(unit, username)
-        await auth.set_password(unit, deed(""), "account.reset", held, hashed, must_change=must_change)
+        try:
+            await auth.set_password(unit, deed(""), "account.reset", held, hashed, must_change=must_change)
+        except DomainError as error:
+            raise Refused(f"{username}: {error}") from None
         if second_factor and held.has_second_factor:
             await auth.drop_second_factor(unit, deed(""), held)
 

@@ -1,6 +1,6 @@
 """`whistlectl keys`: the key file of one process (WHISTLE_KEYS_FILE), from which it seals, signs and tags.
 
-INVARIANT: a key that was in a key file stays in it: what it sealed can be opened.
+INVARIANT: a key that was in a key file stays in it, also through a power failure: what it sealed can be opened.
 """
 
 import os
@@ -11,6 +11,7 @@ import typer
 
 from whistle_ctl.errors import Refused
 from whistle_shared.keyring import Keyring, new_key
+from whistle_shared.stores import settle
 
 app = typer.Typer(no_args_is_help=True, help="The key file of one service process (WHISTLE_KEYS_FILE).")
 
@@ -48,5 +49,7 @@ def put_on_top(file: Path) -> int:
         kept = file.stat()
         os.chown(draft, kept.st_uid, kept.st_gid)
         draft.chmod(kept.st_mode & 0o777)
+    settle(draft)
     draft.replace(file)
+    settle(file.parent)
     return len([line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")])

@@ -10,9 +10,10 @@ import typer
 from sqlalchemy import make_url
 
 from whistle_ctl import settings
-from whistle_ctl.database import engine_of
+from whistle_ctl.database import deed, engine_of, unit_of
 from whistle_ctl.errors import Refused
 from whistle_shared import db
+from whistle_shared.db import note
 
 
 class Service(StrEnum):
@@ -30,8 +31,15 @@ def command(
     """Bring the database to the newest schema of SERVICE, as its owner (WHISTLE_DATABASE_OWNER_URL), and grant the
     service's role (the user of WHISTLE_DATABASE_URL) what it needs. Repeating it changes nothing."""
     now = settings.current()
-    asyncio.run(migrate(now.need("database_url"), service.value, now.database_owner_url))
+    asyncio.run(_migrate_and_say(now.need("database_url"), service.value, now.database_owner_url))
     typer.echo(f"{service.value}: the schema is up to date")
+
+
+async def _migrate_and_say(database_url: str, service: str, owner_url: str) -> None:
+    """Afterwards, for a new database has no audit before."""
+    await migrate(database_url, service, owner_url)
+    async with engine_of(owner_url or database_url) as engine, unit_of(engine, settings.OPERATOR) as unit:
+        note(unit, deed("migrate", {"service": service}), "done")
 
 
 async def migrate(database_url: str, service: str, owner_url: str = "") -> None:

@@ -5,14 +5,17 @@ INVARIANT: every department is bound to exactly one instance's queue, and no act
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from whistle_ctl import settings
+from whistle_ctl.database import operator
 from whistle_ctl.errors import Refused
 from whistle_ctl.management import Management
 from whistle_ctl.registry import read_valid
@@ -24,6 +27,7 @@ from whistle_intake import consumers as intake
 from whistle_shared.messaging import Instance, definitions, queue_of
 from whistle_shared.registry import Registry
 
+log = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, help="The broker's exchanges, queues, bindings, policies and users.")
 Document = dict[str, Any]
 PackFolder = Annotated[Path, typer.Option("--pack", metavar="DIR", help="The district pack.")]
@@ -61,6 +65,9 @@ def apply_command(pack: PackFolder) -> None:
     """Bring the broker (WHISTLE_MANAGEMENT_URL) to what the pack calls for, and check it. Repeating changes nothing."""
     document = _document(pack)
     removed = asyncio.run(apply(settings.current().need("management_url"), document))
+    # The broker has no audit, and the databases may not be there yet: a line in the log of whoever runs this.
+    counts = {kind: len(document[kind]) for kind in ("users", "queues", "bindings")}
+    log.warning("topology.applied", operator=operator(), machine=os.uname().nodename, removed=len(removed), **counts)
     for binding in removed:
         typer.echo(f"removed {_named('bindings', binding)}")
     typer.echo(f"applied: {len(document['queues'])} queues, {len(document['bindings'])} bindings")

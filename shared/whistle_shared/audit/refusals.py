@@ -2,7 +2,8 @@
 what is not there does not wait for its row.
 
 INVARIANT: one address makes at most twenty rows a minute and one more that counts the rest; all addresses together six
-hundred and one; and no refusal waits longer for its row than a second, whatever the database does.
+hundred and one, a third of them kept for those whom we know, so that a flood of strangers does not hide what they were
+refused; and no refusal waits longer for its row than a second, whatever the database does.
 """
 
 import asyncio
@@ -18,19 +19,21 @@ from whistle_shared.db import Deed, Group, Work, note
 from whistle_shared.observability import Trace, new_trace
 
 log = structlog.get_logger(__name__)
-OF_ONE, OF_ALL = 20, 600
-"""Rows a minute for one address, and for all of them."""
+OF_ONE, OF_STRANGERS, OF_ALL = 20, 400, 600
+"""Rows a minute for one address, for all who have shown no good credential, and for all together."""
 MINUTE = 60.0
 _PATIENCE = 1.0
 _EVERYBODY = "many"
+_NOBODY = "nobody"
 
 
 @dataclass(slots=True)
 class _Minute:
-    """What one address was refused within a minute: how many have a row, how many have not, by action and reason."""
+    """What one address was refused within a minute: how many have a row (of them strangers'), how many have not."""
 
     until: float
     written: int = 0
+    strangers: int = 0
     kinds: set[str] = field(default_factory=set)
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -53,7 +56,7 @@ class Refusals:
         `address`: as whom they are counted. `once`: of this action only the first in a minute gets a row (a caller that
         is over its limit).
         """
-        if not self._gets_row(deed.action, address, once):
+        if not self._gets_row(deed, address, once):
             return
         writing = asyncio.create_task(self._keep(deed, reason, trace), name="refusal")
         self._writing.add(writing)
@@ -74,10 +77,11 @@ class Refusals:
                 "audit.not_written", action=deed.action, actor=deed.actor, address=deed.address, error=repr(error)[:200]
             )
 
-    def _gets_row(self, action: str, address: str, once: bool) -> bool:
-        now = self._clock()
+    def _gets_row(self, deed: Deed, address: str, once: bool) -> bool:
+        now, action = self._clock(), deed.action
         everybody = self._minute(_EVERYBODY, now)
-        if everybody.written >= OF_ALL:  # an address more would only fill the memory
+        # An address more would only fill the memory.
+        if everybody.written >= OF_ALL or (deed.actor == _NOBODY and everybody.strangers >= OF_STRANGERS):
             everybody.left_out[action] += 1
             return False
         own = self._minute(address, now)
@@ -87,6 +91,7 @@ class Refusals:
         own.kinds.add(action)
         own.written += 1
         everybody.written += 1
+        everybody.strangers += deed.actor == _NOBODY
         return True
 
     def _minute(self, address: str, now: float) -> _Minute:
@@ -106,7 +111,7 @@ class Refusals:
             del self._minutes[address]
             if not minute.left_out:
                 continue
-            deed = Deed("nobody", "", None, None, "refusals", None, address, {"seconds": int(MINUTE)})
+            deed = Deed(_NOBODY, "", None, None, "refusals", None, address, {"seconds": int(MINUTE)})
             counted = {"more": minute.left_out.total(), "by_action": dict(minute.left_out.most_common(20))}
             try:
                 await self._write(deed, counted, new_trace())

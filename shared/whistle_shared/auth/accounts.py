@@ -224,7 +224,10 @@ async def change_person(unit: Unit, deed: Deed, before: Account, person: Person)
 async def set_password(
     unit: Unit, deed: Deed, action: str, before: Account, password: str, *, must_change: bool
 ) -> None:
-    """Another password (its hash). A new start: what failed before is forgotten."""
+    """Another password (its hash). A new start: what failed before is forgotten. Raises Conflict for an account of
+    single sign-on: a password would outlast the provider's word."""
+    if before.issuer is not None:
+        raise Conflict("this account signs in elsewhere and has no password")
     changes: dict[str, Any] = {"password": password, "must_change": must_change, "password_at": wall_now()}
     _change(unit, deed, action, before, **changes, failures=0, locked_until=None)
     await end_sessions(unit, before.account_id)

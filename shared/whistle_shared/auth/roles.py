@@ -48,6 +48,7 @@ Right = Literal[
     "dispatch.route",
     "dispatch.arbitrate",
     "registry.read",
+    "registry.write",
     # department
     "task.read",
     "task.act",
@@ -148,7 +149,7 @@ ROLES: dict[Role, RoleRule] = {
     "section_head": _rule("科室负责人", "section head", "department", _SECTION),
     "department_head": _rule("部门负责人", "department head", "department", _SECTION, "whistle.blow", "export"),
     "dispatcher": _rule("区吹哨办派单员", "district dispatcher", "district", _OFFICE),
-    "arbitrator": _rule("区吹哨办裁定人", "arbitrator", "district", _OFFICE, "dispatch.arbitrate"),
+    "arbitrator": _rule("区吹哨办裁定人", "arbitrator", "district", _OFFICE, "dispatch.arbitrate", "registry.write"),
     "inspector": _rule(
         "督查室",
         "inspection office",

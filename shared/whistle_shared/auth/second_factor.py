@@ -19,7 +19,7 @@ from whistle_shared.keyring import Keyring
 _DRIFT = 1
 _CODES = 10
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-_GROUPS, _LETTERS_EACH = 4, 4
+_GROUPS, _LETTERS_EACH = 6, 4
 
 
 def new_secret() -> str:
@@ -58,7 +58,7 @@ def picture_of(secret: str, username: str, issuer: str) -> str:
 
 
 def new_recovery_codes() -> tuple[str, ...]:
-    """Ten codes of 79 bits, to be shown once."""
+    """Ten codes of 118 bits, to be shown once: so many that a fast digest of one cannot be tried backwards."""
     return tuple(
         "-".join("".join(secrets.choice(_LETTERS) for _ in range(_LETTERS_EACH)) for _ in range(_GROUPS))
         for _ in range(_CODES)

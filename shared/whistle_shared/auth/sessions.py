@@ -31,13 +31,15 @@ Owed = Literal["password", "second factor"]
 @dataclass(frozen=True, slots=True)
 class Session:
     """Who is signed in. `second_factor`: given when it was opened. `must_change`: nothing but a new password is
-    possible. `ageing`: some of its time has gone; renew it."""
+    possible. `ageing`: some of its time has gone; renew it. `issuer`: the provider that its account signs in by, None
+    for an account of our own."""
 
     session_id: UUID
     caller: Caller
     second_factor: bool
     must_change: bool
     ageing: bool
+    issuer: str | None
 
     @property
     def owes(self) -> Owed | None:
@@ -73,7 +75,7 @@ async def find_session(connection: AsyncConnection, secret: str) -> Session | No
     now, t, a = wall_now(), web_session.c, account.c
     query = (
         select(t.session_id, t.expires_at, t.ends_at, t.second_factor)
-        .add_columns(a.account_id, a.name, a.role, a.scope, a.part, a.must_change)
+        .add_columns(a.account_id, a.name, a.role, a.scope, a.part, a.must_change, a.issuer)
         .join_from(web_session, account, t.account_id == a.account_id)
         .where(t.digest == digest_of(secret), t.expires_at > now, a.disabled_at.is_(None))
     )
@@ -82,7 +84,7 @@ async def find_session(connection: AsyncConnection, secret: str) -> Session | No
         return None
     caller = Caller(row.account_id, row.name, row.role, row.scope, row.part, "account")
     ageing = row.expires_at - now < _RENEW_BELOW and row.expires_at < row.ends_at
-    return Session(row.session_id, caller, row.second_factor, row.must_change, ageing)
+    return Session(row.session_id, caller, row.second_factor, row.must_change, ageing, row.issuer)
 
 
 async def renew_session(unit: Unit, secret: str) -> None:

@@ -1,7 +1,8 @@
 """Who did what: one row for every command, in the transaction of its effect, and for every refusal.
 
 INVARIANT: a command that took effect has its audit row; one that did not has none that says it was done.
-INVARIANT: the audit keeps neither secrets nor anything that tells a resident: `NOT_KEPT`, wherever it stands.
+INVARIANT: the audit keeps neither secrets nor anything that tells a resident: `NOT_KEPT`, wherever it stands; and of
+every other text no number of a person.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import orjson
 
 from whistle_shared.db.tables import audit
+from whistle_shared.privacy import masked
 from whistle_shared.timesource import wall_now
 
 if TYPE_CHECKING:
@@ -104,7 +106,8 @@ def kept(value: Any) -> Any:
 
 
 def _clean(said: str) -> str:
-    """As much of a text as is kept, in characters that the database takes."""
+    """As much of a text as is kept, its numbers of persons blotted out, in characters that the database takes."""
+    said = masked(said)
     if len(said) > LONGEST:
         said = said[:LONGEST] + "…"
     return said if said.isascii() and "\0" not in said else said.encode("utf-8", "replace").decode().replace("\0", "�")

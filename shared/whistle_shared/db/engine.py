@@ -1,10 +1,14 @@
 """Connections to PostgreSQL: pool, time limits, and how its failures are told apart.
 
+INVARIANT: no failure quotes what stands in a row or came as a parameter, wherever it is logged.
+INVARIANT: no failure of the database stands in for a cancellation.
+
 Three kinds of failure: an outage (nothing works: pause), a transient one (this transaction lost a race: try again),
 and everything else (this input is at fault, or we are).
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Collection
 from random import uniform
@@ -14,6 +18,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 from sqlalchemy import ARRAY, URL, Column, ColumnElement, Uuid, any_, cast, event, exc, make_url, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 log = structlog.get_logger(__name__)
@@ -29,6 +34,8 @@ _TRANSIENT = ("40001", "40P01", "55P03", "57014")
 _OUTAGE = ("57P01", "57P02", "57P03", "53", "25006", "25P03", "08", "42P01", "42703", "42501")
 # A missing grant (the schema again) and a row that a policy refuses have one code; only the first is an outage.
 _POLICY_CHECK = "ExecWithCheckOptions"
+# `DETAIL: Failing row contains (…)`, `Key (…)=(…) already exists`; the driver's own words for a value it cannot send.
+_QUOTED = re.compile(r"\nDETAIL:.*|(?<=invalid input for query argument) .*", re.DOTALL)
 _PROBE = "insert into inbox(event_id) values (gen_random_uuid())"
 
 
@@ -54,6 +61,8 @@ def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle", patient:
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _quote_nothing)
+    event.listen(engine.sync_engine, "handle_error", _stay_cancelled)
     return engine
 
 
@@ -75,6 +84,23 @@ def _refuse_closed(connection: Any, record: Any, proxy: Any) -> None:
     (pool_pre_ping) would cost every transaction three round trips."""
     if connection.driver_connection.is_closed():
         raise exc.InvalidatePoolError
+
+
+def _quote_nothing(context: ExceptionContext) -> None:
+    """Take the values out of a failure, and out of the ones behind it, which a traceback shows too."""
+    error: BaseException | None = context.sqlalchemy_exception or context.original_exception
+    while error is not None:
+        if isinstance(error, asyncpg.PostgresError):
+            error.detail = None
+        error.args = tuple(_QUOTED.sub("", said) if isinstance(said, str) else said for said in error.args)
+        error = getattr(error, "orig", None) or error.__cause__
+
+
+def _stay_cancelled(context: ExceptionContext) -> asyncio.CancelledError | None:
+    """Who is cancelled in a transaction rolls it back; if that fails, for the connection has broken, a duty would take
+    it for an outage and go round again, and its service would wait for its end for ever."""
+    task = asyncio.current_task()
+    return asyncio.CancelledError() if task is not None and task.cancelling() else None
 
 
 def _sqlstate(error: BaseException) -> str:

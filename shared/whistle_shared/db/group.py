@@ -100,6 +100,8 @@ class Group:
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._committers: set[asyncio.Task[None]] = set()
         self.ids_reused = 0
+        self.changes = 0
+        self._changed = asyncio.Event()
 
     async def do(self, work: Work) -> Any:
         """Have `work` done in the next transaction; returns what `act` returned or raises what it raised.
@@ -151,8 +153,20 @@ class Group:
             yield unit
             await self._settle(unit)
             await unit.flush()
+        if unit.touches:
+            self.changes += 1
+            self._changed.set()
+            self._changed = asyncio.Event()
         if self._hand_over:
             self._hand_over(unit.outgoing)
+
+    async def next_change(self, within: float) -> None:
+        """Wait until this process commits something, at most so many seconds."""
+        try:
+            async with asyncio.timeout(within):
+                await self._changed.wait()
+        except TimeoutError:
+            return
 
     async def run(self, works: Sequence[Work]) -> list[Any]:
         """Do all of `works` in one transaction. Returns per piece its result or its exception, in order.

@@ -1,12 +1,30 @@
-"""Idempotency keys: one answer per (caller, key), kept in the transaction that produced it (EVENTS.md R12)."""
+"""Idempotency keys: one answer per (caller, key), kept in the transaction that produced it (EVENTS.md R12).
 
+INVARIANT: within KEPT a key has one answer; not long after it is as if it had never come.
+"""
+
+import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+import structlog
+from sqlalchemy import select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from whistle_shared.db.engine import is_passing
 from whistle_shared.db.tables import idempotency
+from whistle_shared.timesource import wall_now
+
+log = structlog.get_logger(__name__)
+KEPT = timedelta(days=30)
+"""How long an answer is kept, in wall time."""
+_EVERY = 3600.0
+_AT_ONCE = 5_000
+_FORGET = text(
+    "delete from idempotency where ctid = any(array("
+    "select ctid from idempotency where created_at < :before limit :most for update skip locked))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +75,27 @@ async def stored_answers(
         )
     )
     return {(row.caller, row.key): (row.digest, Answer(row.status, row.body, replayed=True)) for row in found}
+
+
+async def forget_old(engine: AsyncEngine) -> int:
+    """Delete the answers that were kept long enough, so many at a time; returns how many."""
+    forgotten, before = 0, wall_now() - KEPT
+    while True:
+        async with engine.begin() as connection:
+            gone = (await connection.execute(_FORGET, {"before": before, "most": _AT_ONCE})).rowcount
+        forgotten += gone
+        if gone < _AT_ONCE:
+            return forgotten
+
+
+async def keep_forgetting(engine: AsyncEngine) -> None:
+    """The duty: every hour; what cannot be done now is done the next time."""
+    while True:
+        await asyncio.sleep(_EVERY)
+        try:
+            if forgotten := await forget_old(engine):
+                log.info("idempotency.forgotten", count=forgotten)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            log.warning("idempotency.put_off", error=str(error)[:200])

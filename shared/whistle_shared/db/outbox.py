@@ -4,12 +4,17 @@ INVARIANT: an event is sent again, with the same id, until the broker has confir
 receipt has come (EVENTS.md R6). The in-memory hand-over to the relay is an optimisation; these rows are the truth.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from whistle_shared.db.engine import among
+from whistle_shared.db.tables import outbox_due
 
 LEASE = timedelta(seconds=10)
 FIRST_RECEIPT = timedelta(seconds=30)
@@ -95,3 +100,14 @@ class Outbox:
     async def mark_stuck(self, connection: AsyncConnection) -> list[Any]:
         """Rows whose receipt has been missing for longer than STUCK_AFTER, each returned once."""
         return list(await connection.exec_driver_sql(_STUCK, (STUCK_AFTER,)))
+
+
+async def awaited(connection: AsyncConnection, event_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[str]]:
+    """Who has yet to confirm these events; one that all have confirmed is not there."""
+    found: dict[UUID, list[str]] = {}
+    if event_ids:
+        due = outbox_due.c
+        query = select(due.event_id, due.receiver).where(among(due.event_id, event_ids))
+        for row in await connection.execute(query):
+            found.setdefault(row.event_id, []).append(row.receiver)
+    return found

@@ -81,6 +81,7 @@ idempotency = Table(
     Column("status", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_now),
+    Index("idempotency_created_at", "created_at"),
 )
 
 api_token = Table(

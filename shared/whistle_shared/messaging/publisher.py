@@ -10,6 +10,7 @@ from random import uniform
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.connection import make_url
 
 from whistle_shared.messaging.topology import EVENTS
 
@@ -82,9 +83,14 @@ class Publisher:
 
 async def connect(url: str, name: str) -> AbstractConnection:
     """One plain connection with a short heartbeat and a name that shows in the management pages."""
-    return await aio_pika.connect(
-        url, timeout=TIMEOUT, heartbeat=HEARTBEAT, client_properties={"connection_name": name}
-    )
+    place = make_url(url, heartbeat=HEARTBEAT)
+    connection = aio_pika.Connection(place, client_properties={"connection_name": name})
+    try:
+        await connection.connect(timeout=TIMEOUT)
+    except BaseException:
+        await connection.close()  # or the garbage collector does, whenever it comes by: outside the loop, that fails
+        raise
+    return connection
 
 
 async def close_quietly(connection: AbstractConnection) -> None:

@@ -69,6 +69,13 @@ class Allowed:
             raise Refused(f"{asked} is not in outgoing_allowed" + (", though the host is" if named else ""))
         return found
 
+    def place(self, host: str, port: int) -> Entry:
+        """The entry by which a host may be reached at a port, for what does not speak HTTP. Raises Refused."""
+        found = next((entry for entry in self._entries if entry.port == port and entry.names(host.lower())), None)
+        if found is None:
+            raise Refused(f"{host}:{port} is not in outgoing_allowed")
+        return found
+
     def check(self, url: str) -> None:
         """For an address somebody types in: refuse now what would be refused later. Names are not resolved here.
 

@@ -8,4 +8,7 @@ class Refused(httpx2.TransportError):
 
 
 class Unreachable(httpx2.TransportError):
-    """We would have, but the other side did not answer, or not in time, or not in HTTP."""
+    """We would have, but the other side did not answer, or not in time, or not in HTTP. `connected`: it may have heard
+    us all the same."""
+
+    connected = True

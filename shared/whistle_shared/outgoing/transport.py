@@ -122,7 +122,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         except TimeoutError:
             raise Unreachable(f"{where} did not finish its answer within {self._caps.total:g} s") from None
         except _FAILURES as error:
-            raise Unreachable(f"{where} cannot be reached: {str(error) or type(error).__name__}") from error
+            unreachable = Unreachable(f"{where} cannot be reached: {str(error) or type(error).__name__}")
+            unreachable.connected = not isinstance(error, (httpcore2.ConnectError, httpcore2.ConnectTimeout))
+            raise unreachable from error
 
     async def _call(self, pool: httpcore2.AsyncConnectionPool, request: httpx2.Request, where: str) -> httpx2.Response:
         assert isinstance(request.stream, httpx2.AsyncByteStream)

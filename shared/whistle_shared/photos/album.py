@@ -27,11 +27,12 @@ from whistle_shared.observability import new_trace
 from whistle_shared.photos import objects, rows
 from whistle_shared.photos.addresses import PhotoLink, Size, link
 from whistle_shared.photos.pictures import Darkroom
-from whistle_shared.photos.rows import Photo
+from whistle_shared.photos.rows import RESIDENT, Photo
 from whistle_shared.privacy import Vault
 from whistle_shared.runtime import Service
 from whistle_shared.runtime.service import deed_of
 from whistle_shared.timesource import wall_now
+from whistle_shared.web import TooManyPhotos
 
 log = structlog.get_logger(__name__)
 _EVERY = 3600.0
@@ -39,6 +40,8 @@ _TURNS_A_DAY = 24
 _ORPHAN = timedelta(hours=24)
 _REMEMBERED = 10_000
 _MOST_UNCLAIMED = 5_000
+_MOST_OF_ONE = 100
+_LATER = 600
 _FAILURES = (BaseError, OSError)
 
 
@@ -56,8 +59,7 @@ class Album:
 
     async def add(self, data: bytes, *, owner: str, added_by: str, sealed: bool, request: Request | None) -> Photo:
         """See `photos.add`."""
-        if await rows.count_unclaimed(self.service.engine, owner) >= _MOST_UNCLAIMED:
-            raise Unavailable("too many photos wait to be used; use them, or try again tomorrow")
+        await self._has_room(owner, added_by)
         made = await self.darkroom.make(data)
         photo_id = uuid_utils.compat.uuid7()
         key = await self.vault.make(photo_id) if sealed else None
@@ -71,6 +73,15 @@ class Album:
         trace = new_trace(None if request is None else request.headers.get("traceparent"))
         await self.service.group.do(Work(act=partial(_keep, row=row), deed=deed, trace=trace))
         return row
+
+    async def _has_room(self, owner: str, added_by: str) -> None:
+        """Raises Unavailable when too many photos of an owner wait, TooMany when too many of one resident's address
+        do."""
+        waiting = await rows.count_unclaimed(self.service.engine, owner)
+        if owner == RESIDENT and waiting.get(added_by, 0) >= _MOST_OF_ONE:
+            raise TooManyPhotos(f"{_MOST_OF_ONE} photos from this address wait to be used; use them first", _LATER)
+        if sum(waiting.values()) >= _MOST_UNCLAIMED:
+            raise Unavailable("too many photos wait to be used; use them, or try again tomorrow")
 
     async def _put(self, photo_id: UUID, size: Size, data: bytes) -> None:
         try:

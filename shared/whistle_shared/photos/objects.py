@@ -3,40 +3,22 @@
 A photo's id is a UUIDv7, so its key follows from it: `<producer>/<yyyy>/<mm>/<photo_id>/{large,small}`.
 """
 
-import os
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from obstore.exceptions import NotFoundError
-from obstore.store import LocalStore, ObjectStore, S3Store
+from obstore.store import ObjectStore
 
+from whistle_shared import stores
 from whistle_shared.photos.addresses import Size
 
 SIZES: tuple[Size, ...] = ("large", "small")
 
 
 def open_store(url: str) -> ObjectStore:
-    """The store at `file:///…` or `s3://bucket/prefix`; for S3 the usual AWS_* environment says the rest.
-
-    Raises ValueError for another scheme.
-    """
-    scheme = url.partition("://")[0]
-    if scheme == "file":
-        return LocalStore.from_url(url, mkdir=True, automatic_cleanup=True)
-    if scheme == "s3":
-        # The answer to whoever waits is a 503 after a few seconds, not a hang of minutes.
-        return S3Store.from_url(
-            url,
-            client_options={"connect_timeout": "3s", "timeout": "20s", "allow_http": _http_is_allowed()},
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=20)},
-        )
-    raise ValueError(f"objects_url: {scheme}:// is no store this program knows; file:// and s3:// are")
-
-
-def _http_is_allowed() -> bool:
-    """The library reads every other AWS_* itself, but not this one beside options of ours."""
-    return os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
+    """The store that the setting `objects_url` names. Raises ValueError."""
+    return stores.open_store(url, "objects_url", timedelta(seconds=20), tidy=True)
 
 
 def _folder(producer: str, photo_id: UUID) -> str:

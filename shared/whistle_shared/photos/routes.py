@@ -14,9 +14,9 @@ from whistle_shared.errors import Invalid, NotFound
 from whistle_shared.photos.addresses import Ask, Size, is_good, link
 from whistle_shared.photos.album import album_of
 from whistle_shared.photos.pictures import NoPicture
-from whistle_shared.photos.rows import RESIDENT, Photo
+from whistle_shared.photos.rows import RESIDENT, Photo, resident_at
 from whistle_shared.runtime import Here, Service, current_caller, find_session_of
-from whistle_shared.web import PROBLEMS, StrictRoute
+from whistle_shared.web import PROBLEMS, StrictRoute, address_of
 from whistle_shared.web.problems import Malformed
 
 _KINDS = ("image/jpeg", "image/png", "image/webp")
@@ -68,7 +68,7 @@ async def add_photo(
     """The raw bytes of a JPEG, PNG or WebP picture, at most 12 MiB and 50 megapixels. It is made anew: upright, at most
     2560 pixels wide and high, without any of the data that came with it. Name its id within 24 hours, or it is
     deleted."""
-    caller = await _who_adds(request, service)
+    caller = await _who_adds(request, service, purpose)
     sealed = _is_for_report(service, caller, purpose)
     _require_picture(request)
     photo = await _added(service, await request.body(), caller, sealed, request)
@@ -82,9 +82,10 @@ async def add_photo(
     )
 
 
-async def _who_adds(request: Request, service: Service) -> Caller | None:
-    """Whoever calls, if they may; None: a resident, where the service takes reports."""
-    if "authorization" not in request.headers and album_of(service).reports:
+async def _who_adds(request: Request, service: Service, purpose: Purpose | None) -> Caller | None:
+    """Whoever calls, if they may; None: a resident, where the service takes reports. The browser of somebody who is
+    signed in may be a resident's, too: there, only what is for a whistle is theirs."""
+    if "authorization" not in request.headers and album_of(service).reports and purpose != "whistle":
         return None
     caller = await current_caller(request, service)
     caller.needs("photo.add")
@@ -96,8 +97,6 @@ def _is_for_report(service: Service, caller: Caller | None, purpose: Purpose | N
         if purpose == "report":
             raise Invalid("purpose", "this service takes no reports")
         return False
-    if caller is None and purpose == "whistle":
-        raise Invalid("purpose", "a resident's photo is for a report")
     return purpose == "report" or (purpose is None and (caller is None or not caller.has("whistle.draft")))
 
 
@@ -109,7 +108,8 @@ def _require_picture(request: Request) -> None:
 
 
 async def _added(service: Service, body: bytes, caller: Caller | None, sealed: bool, request: Request) -> Photo:
-    owner, added_by = (RESIDENT, RESIDENT) if caller is None else (caller.scope, caller.actor)
+    stranger = resident_at(service.keyring, address_of(request.scope))
+    owner, added_by = (RESIDENT, stranger) if caller is None else (caller.scope, caller.actor)
     try:
         return await album_of(service).add(body, owner=owner, added_by=added_by, sealed=sealed, request=request)
     except NoPicture as refused:

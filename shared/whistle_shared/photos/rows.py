@@ -17,11 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from whistle_shared.db import Unit, among
 from whistle_shared.db.tables import photo
 from whistle_shared.errors import Invalid
+from whistle_shared.keyring import Keyring
 from whistle_shared.timesource import wall_now
 
 RESIDENT = "resident"
 UNCLAIMED = timedelta(hours=24)
 """How long a photo waits to be claimed."""
+_FROM = " from "
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class Photo:
     added_at: datetime
 
 
+def resident_at(keyring: Keyring, address: str) -> str:
+    """Who added a photo, of a resident: a name for their address that nobody can turn back into it. It is forgotten as
+    soon as the photo waits no longer."""
+    return f"{RESIDENT}{_FROM}{keyring.tag(address.encode(), 'address of a photo')}"
+
+
 _COLUMNS = [photo.c[field.name] for field in fields(Photo)]
 
 
@@ -52,8 +60,9 @@ def claim(unit: Unit, photo_ids: Sequence[UUID], owner: str, subject: str, field
     photos = [_claimable(unit, photo_id, owner, subject, field.format(n)) for n, photo_id in enumerate(photo_ids)]
     for one in photos:
         if one.subject is None:
-            unit.photos[one.photo_id] = replace(one, subject=subject)
-            unit.update(photo, photo_id=one.photo_id, subject=subject)
+            added_by = one.added_by.partition(_FROM)[0]
+            unit.photos[one.photo_id] = replace(one, subject=subject, added_by=added_by)
+            unit.update(photo, photo_id=one.photo_id, subject=subject, added_by=added_by)
     return photos
 
 
@@ -88,12 +97,12 @@ async def find(engine: AsyncEngine, photo_id: UUID) -> Photo | None:
         return None if row is None else _of(row)
 
 
-async def count_unclaimed(engine: AsyncEngine, owner: str) -> int:
-    """How many photos of this owner's people nobody has claimed yet."""
+async def count_unclaimed(engine: AsyncEngine, owner: str) -> dict[str, int]:
+    """How many photos of this owner's people nobody has claimed yet, by who added them."""
     p = photo.c
-    query = select(func.count()).where(p.owner == owner, p.subject.is_(None), p.deleted_at.is_(None))
+    query = select(p.added_by, func.count()).where(p.owner == owner, p.subject.is_(None), p.deleted_at.is_(None))
     async with engine.connect() as connection:
-        return int(await connection.scalar(query) or 0)
+        return {row[0]: row[1] for row in await connection.execute(query.group_by(p.added_by))}
 
 
 async def delete_of(connection: AsyncConnection, subject: str) -> list[Photo]:
@@ -107,8 +116,8 @@ async def delete_unclaimed(connection: AsyncConnection) -> list[Photo]:
     """Mark what nobody claimed in time deleted; returns it."""
     p = photo.c
     late = update(photo).where(p.subject.is_(None), p.deleted_at.is_(None), p.added_at < wall_now() - UNCLAIMED)
-    found = await connection.execute(late.values(deleted_at=wall_now()).returning(*_COLUMNS))
-    return [_of(row) for row in found]
+    gone = late.values(deleted_at=wall_now(), added_by=func.split_part(p.added_by, _FROM, 1))
+    return [_of(row) for row in await connection.execute(gone.returning(*_COLUMNS))]
 
 
 async def alive(connection: AsyncConnection, photo_ids: Iterable[UUID]) -> set[UUID]:

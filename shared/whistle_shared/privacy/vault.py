@@ -6,7 +6,6 @@ INVARIANT: a key is on stable storage before anything is sealed with it, and off
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -16,15 +15,17 @@ from uuid import UUID
 
 import structlog
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, S3Store
+from obstore.store import LocalStore
 
 from whistle_shared.errors import Unavailable
 from whistle_shared.keyring import Keyring, open_with, seal_with
+from whistle_shared.stores import open_store, settle
 
 log = structlog.get_logger(__name__)
 SHARDS = 256
 _LENGTH = 32
 _GONE = (NotFoundError, FileNotFoundError)
+_PATIENCE = timedelta(seconds=6)
 
 
 class Vault:
@@ -34,7 +35,7 @@ class Vault:
     """
 
     def __init__(self, url: str, keyring: Keyring) -> None:
-        self._store = _open(url)
+        self._store = open_store(url, "vault_url", _PATIENCE)
         self._keyring = keyring
 
     async def make(self, name: UUID) -> bytes:
@@ -57,14 +58,16 @@ class Vault:
 
     async def shred(self, name: UUID) -> bool:
         """Destroy the key of this name; returns whether there was one. Whatever it sealed is lost, everywhere."""
+        there = True
         try:
             with _reaching():
                 await self._store.head_async(_path(name))
                 await self._store.delete_async(_path(name))
-                await self._settle(name)
         except _GONE:
-            return False
-        return True
+            there = False
+        with _reaching():
+            await self._settle(name)  # also of one that is gone: whoever destroyed it may not have come as far as this
+        return there
 
     async def open(self, name: UUID, sealed: bytes | None, purpose: str) -> bytes | None:
         """What `seal` made of something, or None when there is nothing or its key is gone. Raises Unreadable."""
@@ -86,7 +89,9 @@ class Vault:
     async def _settle(self, name: UUID) -> None:
         """What a power failure must not undo, in a local folder: a file, and its place in its folder."""
         if isinstance(self._store, LocalStore) and self._store.prefix is not None:
-            await asyncio.to_thread(_sync, Path(self._store.prefix), _path(name))
+            root = Path(self._store.prefix)
+            file = root / _path(name)
+            await asyncio.to_thread(settle, file, file.parent, root)
 
 
 def seal(key: bytes, name: UUID, plain: bytes, purpose: str) -> bytes:
@@ -97,25 +102,6 @@ def seal(key: bytes, name: UUID, plain: bytes, purpose: str) -> bytes:
 def shard_of(name: UUID) -> int:
     """Which part of the vault a name lies in: its last byte, which is random in every UUID."""
     return name.bytes[-1]
-
-
-def _open(url: str) -> LocalStore | S3Store:
-    scheme = url.partition("://")[0]
-    if scheme == "file":
-        return LocalStore.from_url(url, mkdir=True)
-    if scheme == "s3":
-        return S3Store.from_url(
-            url,
-            # Options given here take the place of those in the environment.
-            client_options={"connect_timeout": "3s", "timeout": "5s", "allow_http": _plain_http()},
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=6)},
-        )
-    raise ValueError(f"vault_url: {scheme}:// is no store this program knows; file:// and s3:// are")
-
-
-def _plain_http() -> bool:
-    """Keys lie there sealed by the key file: a store inside the machine room may do without TLS."""
-    return os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
 
 
 @contextmanager
@@ -146,16 +132,3 @@ def _purpose(name: UUID) -> str:
 
 def _said(name: UUID, purpose: str) -> str:
     return f"{name} {purpose}"
-
-
-def _sync(root: Path, path: str) -> None:
-    """The file, if it is there, then the folders up to the root: so both its coming and its going last."""
-    file = root / path
-    for place in (file, file.parent, root):
-        if not place.exists():
-            continue
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -3,20 +3,9 @@
 INVARIANT: correctness never depends on an orderly stop; the order below only spares others the wait.
 """
 
+from whistle_shared.runtime.callers import CurrentCaller, SignedIn, current_caller, find_session_of, may
 from whistle_shared.runtime.process import run_process
-from whistle_shared.runtime.service import (
-    CurrentCaller,
-    Here,
-    Service,
-    SignedIn,
-    current_caller,
-    deed_of,
-    find_session_of,
-    make_time,
-    may,
-    session_cookie,
-    trace_of,
-)
+from whistle_shared.runtime.service import Here, Service, deed_of, make_time, session_cookie, trace_of
 from whistle_shared.runtime.settings import Settings
 
 __all__ = [

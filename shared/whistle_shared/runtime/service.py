@@ -8,32 +8,38 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import Depends, FastAPI, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, FastAPI, Request
 from sqlalchemy import text
 
 from whistle_shared.audit import Chainer, Refusals
 from whistle_shared.auth import (
     Caller,
     Forbidden,
-    Right,
-    Session,
     Tokens,
     Unauthenticated,
-    find_session,
-    renew_session,
 )
 from whistle_shared.contracts import Event, EventData
-from whistle_shared.db import Deed, Group, KeyReused, Outbox, Work, is_outage, is_passing, make_engine, reach_as, wall
+from whistle_shared.db import (
+    Deed,
+    Group,
+    KeyReused,
+    Outbox,
+    Work,
+    is_outage,
+    is_passing,
+    keep_forgetting,
+    make_engine,
+    wall,
+)
 from whistle_shared.db.audit import Shown
 from whistle_shared.db.group import Load
 from whistle_shared.db.unit import Unit
-from whistle_shared.errors import DomainError, NotFound
+from whistle_shared.errors import DomainError, Invalid, NotFound
 from whistle_shared.keyring import Keyring
 from whistle_shared.messaging import Consumer, Handler, Publisher, Relay
 from whistle_shared.observability import Trace, new_trace
 from whistle_shared.outgoing import Allowed, GuardedTransport, trust_of
-from whistle_shared.privacy import Vault, masked_values
+from whistle_shared.privacy import Vault
 from whistle_shared.replica import Replica
 from whistle_shared.runtime.meters import Meters
 from whistle_shared.runtime.reach import Unreached, as_the_system
@@ -118,6 +124,7 @@ class Service:
             "audit": Chainer(self.engine, self.name, self.keyring).run,
             "refusals": self.refusals.run,
             "tokens": lambda: self.tokens.keep_uses(self.group),
+            "idempotency": lambda: keep_forgetting(self.engine),
         }
 
     def _application(self, about: str) -> FastAPI:
@@ -221,26 +228,35 @@ class Service:
 
     async def refused(self, request: Request, error: Exception) -> None:
         """Note whom this request's answer turns away: whoever brings a wrong credential, may not do this, asks for
-        what does not exist for them, or asks too much. Comes back within a second, whatever the database does; at once
-        for a look at what is not there, which was to change nothing."""
+        what does not exist for them or says what cannot be, or asks too much. Comes back within a second, whatever the
+        database does; at once for a look, which was to change nothing, at what is not there or cannot be."""
         if getattr(request.state, "noted", False) or not self._is_refusal(request, error):
             return
         request.state.noted = True
+        unfit = isinstance(error, Invalid)  # counted apart: mistyped forms must not hide what was refused
         await self.refusals.add(
             deed_of(request, None),
             str(error),
             trace_of(request),
-            address=address_of(request.scope),
-            once=isinstance(error, TooMany),
-            waits=request.method != "GET" or not isinstance(error, NotFound),
+            address=address_of(request.scope) + " 422" * unfit,
+            once=unfit or isinstance(error, TooMany),
+            waits=request.method != "GET" or not (unfit or isinstance(error, NotFound)),
         )
+
+    async def knows(self, request: Request) -> bool:
+        """Whether a request brings a token that is good; nothing is noted of it."""
+        try:
+            await self.tokens.caller(bearer_of(request), host_of(request))
+        except Unauthenticated:
+            return False
+        return True
 
     def _is_refusal(self, request: Request, error: Exception) -> bool:
         match error:
             case Unauthenticated():
                 return "authorization" in request.headers or session_cookie(self, request) in request.cookies
-            case NotFound():
-                return hasattr(request.state, "caller") and request.url.path.startswith("/api/v1/")
+            case NotFound() | Invalid():
+                return hasattr(request.state, "caller")
         return isinstance(error, (Forbidden, TooMany))
 
 
@@ -262,8 +278,8 @@ def deed_of(request: Request, subject: str | None) -> Deed:
         scope=caller.scope if caller else None,
         action=action_of(request),
         subject=subject or next((str(value) for value in request.path_params.values()), None),
-        address=request.client.host if request.client else "",
-        asked={name: masked_values(value) for name, value in asked.items()},
+        address=host_of(request),
+        asked=asked,
     )
 
 
@@ -284,42 +300,13 @@ async def service_of(request: Request) -> Service:
 Here = Annotated[Service, Depends(service_of)]
 
 
-async def current_caller(request: Request, service: Here) -> Caller:
-    """The holder of the request's bearer token. Raises Unauthenticated, and TooMany when they have spent a budget."""
+def bearer_of(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthenticated("a bearer token is required")
-    address = request.client.host if request.client else ""
-    request.state.caller = caller = await service.tokens.caller(token.strip(), address)
-    reach_as(caller.scope)
-    service.limits.spend_of_caller(request.scope, caller.actor, getattr(request, "parsed", None))
-    return caller
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
-_BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="A token made by `whistlectl token create`")
-
-
-async def _described_caller(
-    request: Request, service: Here, token: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
-) -> Caller:
-    """As `current_caller`; the OpenAPI then says that a token is needed."""
-    return await current_caller(request, service)
-
-
-CurrentCaller = Annotated[Caller, Depends(_described_caller)]
-
-
-def may(right: Right) -> Any:
-    """For a route's signature, `Annotated[Caller, may("whistle.blow")]`: whoever calls, if their role has this right.
-
-    Decided before the body is looked at. Raises Unauthenticated and Forbidden.
-    """
-
-    async def allowed(caller: CurrentCaller) -> Caller:
-        caller.needs(right)
-        return caller
-
-    return Depends(allowed)
+def host_of(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def session_cookie(service: Service, request: Request) -> str:
@@ -327,29 +314,3 @@ def session_cookie(service: Service, request: Request) -> str:
     to TLS; the services of one host share its cookies whatever their ports, hence a name for each."""
     plain = f"whistle-{service.name.replace('.', '-')}"
     return f"__Host-{plain}" if request.url.scheme == "https" else plain
-
-
-async def find_session_of(request: Request, service: Service) -> Session | None:
-    """The live session behind this request's cookie, or None."""
-    secret = request.cookies.get(session_cookie(service, request))
-    if not secret:
-        return None
-    async with service.engine.connect() as connection:
-        session = await find_session(connection, secret)
-    if session is not None:
-        reach_as(session.caller.scope)
-    return session
-
-
-async def signed_in(request: Request, service: Here) -> Session | None:
-    """As `find_session_of`; a session in use is renewed. Raises TooMany when its account has spent a budget."""
-    session = await find_session_of(request, service)
-    if session is not None:
-        service.limits.spend_of_caller(request.scope, session.caller.actor, None)
-    if session is not None and session.ageing:
-        async with service.group.unit() as unit:
-            await renew_session(unit, request.cookies[session_cookie(service, request)])
-    return session
-
-
-SignedIn = Annotated[Session | None, Depends(signed_in)]

@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     keys_file: Path = Field(description="The process's own keys, one a line, the newest first")
     objects_url: str = Field(description="Where photos and files are kept: file:///… or s3://bucket/prefix")
     vault_url: str = Field(description="Where the keys of residents' data are kept, apart from any backup of the data")
+    sites: dict[str, str] = Field(
+        default_factory=dict, description='Where the pages of each service are found: {"intake": "https://…"}'
+    )
     trusted_proxies: str = Field("", description="Addresses whose X-Forwarded-For is believed, with commas between")
     outgoing_allowed: str = Field("", description="Hosts that may be called: see docs/operations.md")
     outgoing_authorities: Path | None = Field(None, description="PEM: whose certificates are believed by these calls")

@@ -6,7 +6,9 @@ INVARIANT: what waits in memory of bodies is bounded, whatever is sent and howev
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -16,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope
 
 from whistle_shared.errors import Unavailable
+from whistle_shared.web.limits import TooManyPhotos, address_of
 from whistle_shared.web.problems import Malformed
 
 MOST_DEPTH = 32
@@ -26,6 +29,9 @@ SLOWEST = 32 * 1024  # bytes a second
 LARGE = 256 * 1024
 MOST_LARGE = 64 * 1024 * 1024
 """How many bytes of large bodies (photos) may be on their way together."""
+MOST_OF_ONE = 24 * 1024 * 1024
+"""And from one address: two of the largest, or half a dozen as a phone makes them."""
+_SHORTLY = 5
 
 
 class StrictRequest(Request):
@@ -103,12 +109,13 @@ class Bodies:
     """Reads the bodies of one process's requests; knows how much of large ones is on its way."""
 
     def __init__(self) -> None:
-        self.large = 0
+        self.large: Counter[str] = Counter()
 
     async def read(self, scope: Scope, receive: Receive, most: int) -> bytes | None:
         """The whole body of a request; None when whoever sent it has gone.
 
-        Raises Malformed (413, 408, 415) and, for a large one when there are too many of them, Unavailable.
+        Raises Malformed (413, 408, 415) and, for a large one, TooMany when its address sends too many of them, and
+        Unavailable when all together do.
         """
         headers = dict(scope["headers"])
         if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
@@ -121,13 +128,21 @@ class Bodies:
         if most <= LARGE:
             return await _whole(receive, most)
         room = most if announced is None else int(announced[:20])  # none comes longer than it is announced
-        if self.large + room > MOST_LARGE:
-            raise Unavailable("too many large bodies are on their way; try again shortly")
-        self.large += room
-        try:
+        with self._on_its_way(address_of(scope), room):
             return await _whole(receive, room)
+
+    @contextmanager
+    def _on_its_way(self, address: str, room: int) -> Iterator[None]:
+        """Raises TooMany and Unavailable."""
+        if self.large[address] + room > MOST_OF_ONE:
+            raise TooManyPhotos("this address is sending as many photos at once as one may", _SHORTLY)
+        if self.large.total() + room > MOST_LARGE:
+            raise Unavailable("too many large bodies are on their way; try again shortly")
+        self.large[address] += room
+        try:
+            yield
         finally:
-            self.large -= room
+            self.large -= Counter({address: room})  # forgets who has nothing on its way
 
 
 def too_large(most: int) -> Malformed:

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Header, Response
+from fastapi import Header, Request, Response
 
-from whistle_shared.auth import Caller
+from whistle_shared.auth import Caller, Forbidden
 from whistle_shared.db import Answer, Idempotency
 
 _KEY = {"min_length": 1, "max_length": 200, "pattern": r"^[\x21-\x7e]+$"}
@@ -25,3 +25,23 @@ def respond(answer: Answer, location: str | None = None) -> Response:
     if answer.replayed:
         headers["Idempotency-Replayed"] = "true"
     return Response(answer.body, answer.status, headers, media_type="application/json")
+
+
+def require_own_page(request: Request) -> None:
+    """Raises Forbidden unless a page of this very origin sent this: a browser's cookie goes with whatever is asked of
+    us, from whichever page."""
+    if request.headers.get("origin") != _origin(request):
+        raise Forbidden("this can only be sent from its own page")
+
+
+def _origin(request: Request) -> str:
+    return f"{request.url.scheme}://{request.headers.get('host')}"
+
+
+def comes_from_here(request: Request) -> bool:
+    """Whether a link that was followed stood on a page of this very origin. Browsers say so over TLS and on their own
+    machine; elsewhere the page they come from does, which ours let them name."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return request.headers.get("referer", "").startswith(f"{_origin(request)}/")

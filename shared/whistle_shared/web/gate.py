@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whistle_shared.errors import Unavailable
 from whistle_shared.web.body import Bodies
-from whistle_shared.web.limits import Limits, Slots, TooMany, Way, address_of, is_urgent, way_of
+from whistle_shared.web.limits import Limits, Slots, TooMany, Way, address_of, has_token, is_urgent, way_of
 from whistle_shared.web.problems import Malformed, note_refusal, problem, too_many
 
 # Whoever asks for these wants to know whether the process is well, not to have work done.
@@ -32,7 +32,7 @@ class Gate:
             return
         try:
             way = way_of(scope)
-            self._limits.spend_of_address(scope, way)
+            self._limits.spend_of_address(scope, way, known=await self._is_known(scope, way))
             body = await self._bodies.read(scope, receive, way.most_bytes)
         except (TooMany, Malformed, Unavailable) as refusal:
             await note_refusal(Request(scope), refusal)
@@ -40,6 +40,15 @@ class Gate:
             return
         if body is not None:
             await self._admit(scope, _replayed(body, receive), send, self._lane(scope, way, body))
+
+    async def _is_known(self, scope: Scope, way: Way) -> bool:
+        """Whether a token spares the address: any does, while the address has a budget left; afterwards a good one."""
+        if not way.unless_token or way.address is None or not has_token(scope):
+            return False
+        if not self._limits.is_spent(way.address, address_of(scope)):
+            return True
+        with self._slots.taken("ordinary") as free:
+            return free and bool(await scope["app"].state.service.knows(Request(scope)))
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send, lane: Lane) -> None:
         with self._slots.taken(lane) as free:

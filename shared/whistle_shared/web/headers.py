@@ -15,7 +15,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-HSTS = "max-age=63072000"
+HSTS = "max-age=63072000; includeSubDomains"
 Field = tuple[bytes, bytes]
 _ALWAYS: list[Field] = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 _WITH_TLS: list[Field] = [*_ALWAYS, (b"strict-transport-security", HSTS.encode())]

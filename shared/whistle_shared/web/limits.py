@@ -20,7 +20,9 @@ from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import Scope
 
-BudgetName = Literal["caller", "urgent", "photo", "report", "tracking", "unmask", "sign_in", "failed", "refused"]
+BudgetName = Literal[
+    "caller", "urgent", "photo", "report", "suggestion", "tracking", "unmask", "sign_in", "failed", "refused"
+]
 Urgent = Literal["never", "always", "emergency"]
 KIB = 1024
 MOST_KEPT = 50_000
@@ -41,6 +43,7 @@ BUDGETS: dict[BudgetName, Budget] = {
     "urgent": Budget(600, "caller", "emergency whistles, acknowledgements, check-ins"),
     "photo": Budget(60, "caller or address", "photos handed in"),
     "report": Budget(30, "address", "residents' reports without an account"),
+    "suggestion": Budget(120, "address", "categories suggested to residents"),
     "tracking": Budget(60, "address", "looks by tracking code"),
     "unmask": Budget(20, "caller", "residents' contacts shown in full"),
     "sign_in": Budget(60, "address", "attempts to sign in"),
@@ -55,7 +58,7 @@ class Way:
     """What is special about a route. `path`: `{}` stands for one segment.
 
     `urgent`: whether it belongs to the emergency path; `emergency`: when the body's `kind` says so. `each`: what a
-    known caller spends; `address`: what the address spends, with `unless_token` only when no bearer token came along.
+    known caller spends; `address`: what the address spends, with `unless_token` only when no good token came along.
     """
 
     method: str
@@ -75,14 +78,18 @@ _WAYS = (
     Way("POST", "/api/v1/tasks/{}/arrival", urgent="always"),
     Way("POST", "/api/v1/escalations/{}/acknowledgement", urgent="always"),
     Way("POST", "/api/v1/photos", each="photo", address="photo", unless_token=True, most_bytes=12 * KIB * KIB),
+    Way("POST", "/api/v1/registry/spreadsheet", most_bytes=2 * KIB * KIB),
     Way("POST", "/api/v1/reports", address="report", unless_token=True),
+    Way("POST", "/api/v1/reports/suggestions", address="suggestion"),
     Way("GET", "/api/v1/reports/progress", address="tracking"),
+    Way("GET", "/report/progress/steps", address="tracking"),
     Way("POST", "/api/v1/reports/progress/rating", address="tracking"),
     Way("POST", "/api/v1/reports/{}/contact", each="unmask"),
     Way("POST", "/sign-in", address="sign_in"),
     Way("POST", "/sign-in/second-factor", address="sign_in"),
+    Way("GET", "/sso", address="sign_in"),
     Way("GET", "/sso/callback", address="sign_in"),
-    Way("GET", "/events", stream=True),
+    Way("GET", "/live", stream=True),
 )
 WAYS: dict[tuple[str, str], Way] = {(way.method, way.path): way for way in _WAYS}
 _KEY = "whistle.way"
@@ -111,6 +118,15 @@ class TooMany(Exception):
     def __init__(self, name: BudgetName, amount: int, wait: int) -> None:
         self.name, self.wait = name, wait
         super().__init__(f"the budget {name!r} ({amount} a minute, {BUDGETS[name].about}) is spent")
+
+
+class TooManyPhotos(TooMany):
+    """An address has too many of them on their way, or waiting to be used. `wait`: seconds until it is worth another
+    try."""
+
+    def __init__(self, why: str, wait: int) -> None:
+        self.name, self.wait = "photo", wait
+        Exception.__init__(self, why)
 
 
 class Limits:
@@ -143,11 +159,19 @@ class Limits:
         way: Way = scope.get(_KEY, USUAL)
         self.spend("urgent" if is_urgent(way, body) else way.each, actor)
 
-    def spend_of_address(self, scope: Scope, way: Way) -> None:
-        """What a request costs whoever it may be. Raises TooMany."""
+    def spend_of_address(self, scope: Scope, way: Way, *, known: bool) -> None:
+        """What a request costs unless it is `known` by a token where that counts. Raises TooMany."""
         scope[_KEY] = way
-        if way.address is not None and not (way.unless_token and has_token(scope)):
+        if way.address is not None and not known:
             self.spend(way.address, address_of(scope))
+
+    def spend_of_stranger(self, scope: Scope) -> None:
+        """What a request without a good credential costs its address; also what it was spared for bringing one.
+        Raises TooMany."""
+        way: Way = scope.get(_KEY, USUAL)
+        if way.address is not None and way.unless_token and has_token(scope):
+            self.spend(way.address, address_of(scope))
+        self.spend("refused", address_of(scope))
 
 
 def has_token(scope: Scope) -> bool:

@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from whistle_shared.contracts.vocabulary import Instant
+from whistle_shared.contracts.vocabulary import Instant, LongText
 from whistle_shared.errors import Invalid
+from whistle_shared.privacy import masked
 
 Item = TypeVar("Item")
 
@@ -37,6 +38,12 @@ When = Annotated[
     Field(strict=False, examples=["2026-11-30T09:30:00Z"]),
 ]
 """An instant in a request; UTC once it is read."""
+
+Blotted = AfterValidator(masked)
+"""For a text that travels: numbers of persons are blotted out as it is read."""
+
+Reason = Annotated[LongText, Field(max_length=2000), Blotted]
+"""Why somebody does what they do."""
 
 
 class Page(BaseModel, Generic[Item]):

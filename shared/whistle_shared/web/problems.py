@@ -1,5 +1,7 @@
 """Errors as RFC 9457 problem documents: one table from exception to status, and nothing leaks.
 
+They are written in English; whoever prefers Chinese (`Accept-Language`) gets it as the answer goes out.
+
 INVARIANT: an answer says what is wrong with the request and nothing of how we work: no trace, no statement, no path.
 """
 
@@ -12,16 +14,20 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from whistle_shared.auth import Forbidden, Unauthenticated
 from whistle_shared.db import KeyReused, is_outage, is_transient
 from whistle_shared.errors import Conflict, IllegalTransition, Invalid, NotFound, Unavailable
-from whistle_shared.web.limits import Limits, TooMany, address_of
+from whistle_shared.web.chinese import in_chinese, prefers_chinese
+from whistle_shared.web.limits import Limits, TooMany
 
 log = structlog.get_logger(__name__)
 _MOST_FAULTS = 20
 _MOST_NAME = 100
+_TRIED = ("function-", "literal[")
 _DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 MEDIA_TYPE = "application/problem+json"
 _TABLE: dict[type[Exception], tuple[int, str]] = {
@@ -44,11 +50,27 @@ class Malformed(Exception):
         super().__init__(reason)
 
 
-def problem(status: int, title: str, detail: str = "", **more: Any) -> JSONResponse:
+class ProblemDocument(JSONResponse):
+    """Only when it is sent is it known who reads it, and so in which language."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, content: dict[str, Any], status: int, headers: Mapping[str, str]) -> None:
+        self._content = content
+        super().__init__(content, status, {**headers, "Vary": "Accept-Language"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if prefers_chinese(Headers(scope=scope).get("accept-language", "")):
+            self.body = self.render(in_chinese(self._content))
+            self.headers["Content-Length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
+def problem(status: int, title: str, detail: str = "", **more: Any) -> ProblemDocument:
     """A problem document. 401 and 503 carry the headers that go with them."""
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}.get(status)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}.get(status, {})
     content = {"type": "about:blank", "title": title, "status": status} | ({"detail": detail} if detail else {}) | more
-    return JSONResponse(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return ProblemDocument(content, status, headers)
 
 
 def too_many(error: TooMany) -> JSONResponse:
@@ -93,7 +115,7 @@ async def _unauthenticated(request: Request, error: Exception) -> JSONResponse:
     """An address that goes on asking without a good credential is told to wait; who has a good one is not touched."""
     limits: Limits = request.app.state.limits
     try:
-        limits.spend("refused", address_of(request.scope))
+        limits.spend_of_stranger(request.scope)
     except TooMany as spent:
         return await _too_many(request, spent)
     return await _known(request, error)
@@ -112,14 +134,19 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = [{"field": _field(item["loc"]), "reason": _reason(item)} for item in error.errors()[:_MOST_FAULTS]]
+    reasons: dict[str, str] = {}
+    for item in error.errors():
+        reasons.setdefault(_field(item["loc"]), _reason(item))  # what may be one of two has a fault for either
+    found = [{"field": field, "reason": reason} for field, reason in reasons.items()][:_MOST_FAULTS]
     status = 400 if any(item["field"] == "Idempotency-Key" for item in found) else 422
     return problem(status, "Invalid input", f"{found[0]['field']}: {found[0]['reason']}", errors=found)
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """`("body", "place", 0)` → `place.0`; a header keeps its name; a name that nobody gave us is cut."""
-    return ".".join(str(part)[:_MOST_NAME] for part in location[1:]) or str(location[0])
+    """`("body", "place", 0)` → `place.0`; a header keeps its name; a name that nobody gave us is cut; which of its
+    types was tried is left out."""
+    path = [part for part in map(str, location[1:]) if not part.startswith(_TRIED)]
+    return ".".join(part[:_MOST_NAME] for part in path) or str(location[0])
 
 
 def _reason(item: Mapping[str, Any]) -> str:
