@@ -109,6 +109,23 @@ class Replica:
         log.info("registry.version", version=version)
 
 
+async def registry_at(connection: AsyncConnection, version: int) -> Registry | None:
+    """A stored version as it was; None where there is none."""
+    t = registry_part.c
+    parts = select(t.section, t.rows).where(t.version == version).order_by(t.section, t.part)
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for part in await connection.execute(parts):
+        rows.setdefault(part.section, []).extend(part.rows)
+    return Registry.from_rows(version, rows) if rows else None  # type: ignore[arg-type]
+
+
+async def calendar_at(connection: AsyncConnection, version: int) -> tuple[CalendarPublished, ...]:
+    """The years that were published as this version, in order."""
+    t = calendar_year.c
+    years = await connection.execute(select(t.body).where(t.version == version).order_by(t.year))
+    return tuple(CalendarPublished.model_validate(row.body) for row in years)
+
+
 def newest_whole(present: list[tuple[int, str, Mapping[str, int]]]) -> int | None:
     """The highest version of which every part of every section is present, or None."""
     counts: dict[int, dict[str, int]] = {}

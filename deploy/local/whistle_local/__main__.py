@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from whistle_local.errors import StackError
+from whistle_local.people import JOURNEY, Step
 from whistle_local.stack import Infrastructure, Stack
 
 
@@ -33,18 +34,32 @@ def infrastructure(stack: Stack) -> None:
 
 
 def up(stack: Stack) -> None:
-    """Starts everything, which goes on after this command; prints the addresses, tokens and accounts to work with."""
+    """Starts everything, which goes on after this command; prints what programs need, and last what people need."""
 
     def start() -> None:
         addresses = _addresses(stack.start_infrastructure())
         stack.prepare(Path())
-        _print({**stack.start_services(), **addresses})
+        sites = stack.start_services()
+        _print({**sites, **addresses})
         print()
         _print({f"token {holder}": token for holder, token in stack.tokens().items()})
         print()
-        _print({f"sign in {holder}": account for holder, account in stack.accounts().items()})
+        _print_journey(sites, stack.accounts(Path()))
 
     _start_or_stop(stack, start)
+
+
+def _print_journey(sites: Mapping[str, str], password: str) -> None:
+    """A whistle's way through the pages: where each step is done, and as whom."""
+    rows = [("page", "sign in as", "to do what"), *(_row(step, sites) for step in JOURNEY)]
+    widths = [max(len(row[at]) for row in rows) for at in (0, 1)]
+    print(f"A whistle's way through the pages. The password of every account: {password}\n")
+    for page, who, what in rows:
+        print(f"{page:{widths[0]}}  {who:{widths[1]}}  {what}")
+
+
+def _row(step: Step, sites: Mapping[str, str]) -> tuple[str, str, str]:
+    return sites[step.process] + step.path, ", ".join(step.usernames) or "nobody", step.what
 
 
 def down(stack: Stack) -> None:

@@ -20,6 +20,7 @@ from whistle_local.errors import StackError
 
 ADVICE = "install chromium and a Chinese font (packages chromium and fonts-noto-cjk), or name one in WHISTLE_CHROMIUM"
 FOLDER = Path(".local/browser")
+FONT_FOLDER = Path(".local/fonts")
 INSTALLED = ("/usr/bin/chromium",)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGE = "@sparticuz/chromium@147.0.0"
@@ -62,6 +63,24 @@ def find_chromium(project: Path = Path()) -> Path | None:
     return next((place for place in places if _starts(place)), None)
 
 
+def with_chinese_font(project: Path = Path()) -> dict[str, str]:
+    """The environment in which a Chromium finds a Chinese font beside those of this machine; fetched once.
+
+    Raises StackError with what to install.
+    """
+    folder = (project / FONT_FOLDER).resolve()
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fonts.") as temporary:
+            draft = Path(temporary)
+            (draft / "made").mkdir()
+            _unpack_font(draft, draft / "made")
+            (draft / "made").rename(folder)
+    configuration = folder / "fonts.conf"
+    configuration.write_text(_fonts(folder, "<include ignore_missing='yes'>/etc/fonts/fonts.conf</include>"))
+    return {**os.environ, "FONTCONFIG_FILE": str(configuration)}
+
+
 def _starts(program: Path) -> bool:
     """Ubuntu's chromium-browser is a placeholder that only says how to install the real one."""
     if not os.access(program, os.X_OK):
@@ -83,7 +102,7 @@ def _unpack(folder: Path) -> None:
         draft = Path(temporary)
         node, npm = _node(draft)
         _unpack_browser(draft, node, npm)
-        _unpack_font(draft)
+        _unpack_font(draft, draft / "browser" / "fonts")
         # The launcher comes last, under the final folder's name: with it the browser is complete.
         shutil.rmtree(folder, ignore_errors=True)
         (draft / "browser").rename(folder)
@@ -117,19 +136,16 @@ def _unpack_browser(draft: Path, node: str, npm: list[str]) -> None:
         _run("tar", "-xf", str(parts / name), folder=draft / "browser")
 
 
-def _unpack_font(draft: Path) -> None:
+def _unpack_font(draft: Path, into: Path) -> None:
     (draft / "fonts.txt").write_text(FONTS + "\n")
     _pip("download", "--no-deps", "--require-hashes", "--dest", str(draft), "--requirement", str(draft / "fonts.txt"))
     with zipfile.ZipFile(next(draft.glob("mplfonts-*.whl"))) as wheel:
-        (draft / "browser" / "fonts" / Path(FONT).name).write_bytes(wheel.read(FONT))
+        (into / Path(FONT).name).write_bytes(wheel.read(FONT))
 
 
 def _write_launcher(folder: Path) -> None:
     fonts = folder / "fonts.conf"
-    fonts.write_text(
-        '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>'
-        f"<dir>{folder}/fonts</dir><cachedir>{folder}/cache</cachedir></fontconfig>\n"
-    )
+    fonts.write_text(_fonts(folder / "fonts", f"<cachedir>{folder}/cache</cachedir>"))
     launcher = folder / "chromium"
     draft = folder / "chromium.new"
     draft.write_text(
@@ -140,6 +156,12 @@ def _write_launcher(folder: Path) -> None:
     )
     draft.chmod(0o755)
     draft.rename(launcher)
+
+
+def _fonts(folder: Path, more: str) -> str:
+    """What fontconfig is told: a folder of fonts, and more."""
+    head = '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n'
+    return f"{head}<fontconfig><dir>{folder}</dir>{more}</fontconfig>\n"
 
 
 def _pip(*arguments: str) -> None:

@@ -4,7 +4,6 @@ All of it is done by `whistlectl`, each command in a process of its own with the
 """
 
 import json
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whistle_local.errors import StackError
+from whistle_local.people import Person, people
 from whistle_local.services import SERVICES
 from whistle_local.state import write_private
 
@@ -46,16 +46,6 @@ HOLDERS = (
 )
 
 
-PEOPLE = (
-    *(Holder(service.name, "administrator", "*") for service in SERVICES),
-    Holder("escalation", "arbitrator", "*"),
-    Holder("escalation", "street_initiator", "S01"),
-    Holder("escalation", "department_head", "CGJ"),
-    Holder("escalation", "auditor", "*"),
-)
-"""Who gets an account, to sign in to the pages; an administrator and an auditor set up a second factor first."""
-
-
 def prepare(env_folder: Path, project: Path) -> None:
     """Migrates the databases and applies the topology side by side, then loads the project's sample district."""
     district = str(project / DISTRICT)
@@ -85,31 +75,32 @@ def tokens(file: Path, env_folder: Path) -> dict[str, str]:
     return found
 
 
-def accounts(file: Path, env_folder: Path) -> dict[str, str]:
-    """Accounts to sign in with: `username  password` by holder; each made once and then read from that file."""
-    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    wanted = [(person, _username(person), _password()) for person in PEOPLE if person.name not in found]
+def accounts(folder: Path, env_folder: Path, project: Path, password: str) -> None:
+    """Accounts to sign in with, all with this password: one table for each process in `folder`, loaded once."""
+    tables: dict[str, list[Person]] = {}
+    for person in people(project / DISTRICT):
+        tables.setdefault(person.process, []).append(person)
+    wanted = {process: _as_csv(persons) for process, persons in tables.items()}
+    for process, table in list(wanted.items()):
+        file = folder / f"{process}.csv"
+        if file.exists() and file.read_text("utf-8") == table:
+            del wanted[process]
     with ThreadPoolExecutor() as pool:
-        for made in [pool.submit(_open_account, env_folder, *each) for each in wanted]:
-            made.result()
-    if wanted:
-        found |= {person.name: f"{username}  {password}" for person, username, password in wanted}
-        write_private(file, json.dumps(found, indent=1) + "\n")
-    return found
+        for loaded in [pool.submit(_load, folder, env_folder, *each, password) for each in wanted.items()]:
+            loaded.result()
 
 
-def _username(person: Holder) -> str:
-    return person.role if person.scope == "*" else f"{person.role}.{person.scope.lower()}"
+def _as_csv(persons: list[Person]) -> str:
+    lines = (f"{one.username},{one.role},{one.scope},,{one.name}\n" for one in persons)
+    return "".join(["username,role,scope,part,name\n", *lines])
 
 
-def _password() -> str:
-    return "-".join(secrets.token_hex(2) for _ in range(4))
-
-
-def _open_account(env_folder: Path, person: Holder, username: str, password: str) -> None:
-    named = ("--role", person.role, "--scope", person.scope, "--name", person.role.replace("_", " "))
-    env_file = env_folder / f"{person.process}.env"
-    whistlectl(env_file, "account", "create", username, *named, "--password-stdin", said=password)
+def _load(folder: Path, env_folder: Path, process: str, table: str, password: str) -> None:
+    """What lies under its own name has been loaded."""
+    draft = folder / f"{process}.csv.new"
+    write_private(draft, table)
+    whistlectl(env_folder / f"{process}.env", "account", "load", str(draft), "--password-stdin", said=password)
+    draft.replace(folder / f"{process}.csv")
 
 
 def whistlectl(env_file: Path, *arguments: str, said: str = "") -> str:

@@ -47,6 +47,8 @@ SERVICES = (
     Service("escalation", "whistle_escalation", "whistle_escalation", "escalation", 8104),
 )
 NAMES = tuple(service.name for service in SERVICES)
+SITES = ("intake", "department", "dispatch", "escalation")
+"""Those that the pages of all name in their header; a dedicated instance is reached by its own address."""
 
 
 def ports_from_settings() -> dict[str, int]:
@@ -61,18 +63,24 @@ def require_free(chosen: Mapping[str, int]) -> None:
 
 
 def environment(
-    service: Service, database_url: str, amqp_url: str, port: int, common: Mapping[str, str]
+    service: Service, database_url: str, amqp_url: str, chosen: Mapping[str, int], common: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables of one service process; `common` are those that all processes share."""
+    """The variables of one service process. `chosen`: each process's port; `common`: what all processes share."""
     own = {
         "WHISTLE_DATABASE_URL": database_url,
         "WHISTLE_AMQP_URL": amqp_url,
         "WHISTLE_HOST": ports.LOOPBACK,
-        "WHISTLE_PORT": str(port),
+        "WHISTLE_PORT": str(chosen[service.name]),
         "WHISTLE_LIMITS": json.dumps(ROOMY),
+        "WHISTLE_SITES": json.dumps({name: address(chosen[name]) for name in SITES}),
     }
     instance = {"WHISTLE_INSTANCE": service.instance} if service.instance else {}
     return {**common, **own, **instance}
+
+
+def address(port: int) -> str:
+    """Where a service is found at that port of this machine."""
+    return f"http://{ports.LOOPBACK}:{port}"
 
 
 def write_environment(file: Path, variables: Mapping[str, str]) -> None:
@@ -88,7 +96,7 @@ def program(service: Service, variables: Mapping[str, str]) -> Program:
 def is_ready(port: int) -> bool:
     """Whether the service on that port answers its readiness probe with 200."""
     try:
-        answer = httpx.get(f"http://{ports.LOOPBACK}:{port}/readyz", timeout=5, trust_env=False)
+        answer = httpx.get(f"{address(port)}/readyz", timeout=5, trust_env=False)
     except httpx.TransportError:
         return False
     return answer.status_code == httpx.codes.OK

@@ -103,7 +103,7 @@ class Stack:
         self._supervisor.apply([*self._programs, *started])
         for name, port in chosen.items():
             self._wait_ready(name, port)
-        return {name: f"http://127.0.0.1:{port}" for name, port in chosen.items()}
+        return {name: services.address(port) for name, port in chosen.items()}
 
     def stop_services(self) -> None:
         """Stops the five services gracefully and side by side; broker and database go on."""
@@ -133,7 +133,8 @@ class Stack:
             node.drop(self._mark)
             node.create(self._mark)
         self._tokens_file.unlink(missing_ok=True)
-        self._accounts_file.unlink(missing_ok=True)
+        for table in self._accounts.glob("*.csv"):
+            table.unlink()
 
     # -- look and break
 
@@ -171,9 +172,13 @@ class Stack:
         """Tokens to work with the sample district, by holder (as `intake street S01`); made once until a reset."""
         return preparation.tokens(self._tokens_file, self._write_environments())
 
-    def accounts(self) -> dict[str, str]:
-        """Accounts to sign in to the pages with (`username  password`), by holder; made once until a reset."""
-        return preparation.accounts(self._accounts_file, self._write_environments())
+    def accounts(self, project: Path) -> str:
+        """Makes the accounts of the sample district's people, once until a reset. Returns the password of all."""
+        chosen = self._state.secret("people")
+        self._state.save()
+        password = "-".join(chosen[at : at + 4] for at in range(0, 16, 4))
+        preparation.accounts(self._accounts, self._write_environments(), project.resolve(), password)
+        return password
 
     def states(self) -> dict[str, str]:
         """Each program's state by name (RUNNING, BACKOFF, …); empty if the stack does not run."""
@@ -217,8 +222,8 @@ class Stack:
         return self.root / "tokens.json"
 
     @property
-    def _accounts_file(self) -> Path:
-        return self.root / "accounts.json"
+    def _accounts(self) -> Path:
+        return self.root / "accounts"
 
     @property
     def _databases(self) -> dict[str, database.Passwords]:
@@ -271,7 +276,7 @@ class Stack:
             service,
             known.database_urls[service.name],
             known.amqp_urls[service.name],
-            self.service_ports[service.name],
+            self.service_ports,
             self.environment | {f"WHISTLE_{name.upper()}": value for name, value in known.kept[service.name].items()},
         )
 

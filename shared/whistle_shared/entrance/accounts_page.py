@@ -32,12 +32,10 @@ from whistle_shared.auth import (
 from whistle_shared.db import Deed, Unit, note
 from whistle_shared.entrance.doorkeeper import Doorkeeper
 from whistle_shared.entrance.giving import check_gift, covered, roles_for, scopes_for
-from whistle_shared.entrance.rendering import PageRoute, render, texts_of
-from whistle_shared.entrance.visitors import visitor
 from whistle_shared.errors import Conflict, Invalid, NotFound
+from whistle_shared.pages import PageRoute, elsewhere, form_of, render, texts_of, visitor
 from whistle_shared.runtime import Here, Service, deed_of
 from whistle_shared.timesource import wall_now
-from whistle_shared.web import elsewhere, form_of
 
 router = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
 Administrator = Annotated[Caller, visitor("account.manage")]
@@ -60,7 +58,7 @@ async def show_accounts(request: Request, service: Here, caller: Administrator) 
         accounts=shown,
         further=shown[-1].username if len(found) > _A_PAGE else "",
         roles=roles_for(caller, service.replica.registry),
-        now=wall_now(),
+        wall=wall_now(),
         **asked,
     )
 
@@ -122,7 +120,7 @@ async def _one(
         errors=errors or {},
         sessions=sessions,
         required=takes_second_factor(account.role),
-        now=wall_now(),
+        wall=wall_now(),
         **_choices(service, caller),
     )
 
@@ -145,16 +143,13 @@ async def change_account(account_id: UUID, request: Request, service: Here, call
 
 @router.post("/admin/accounts/{account_id}/password")
 async def reset_password(account_id: UUID, request: Request, service: Here, caller: Administrator) -> Response:
-    """Another initial password, shown this once. Whoever signs in elsewhere gets none: it would outlast the provider's
-    word."""
+    """Another initial password, shown this once."""
     await form_of(request)
     password = initial_password()
     keeper: Doorkeeper = request.app.state.doorkeeper
     hashed = await keeper.hasher.hash(password)
     async with service.group.unit() as unit:
         held = await _held(unit, caller, account_id)
-        if held.password is None and held.issuer is not None:
-            raise Conflict("this account signs in elsewhere and has no password")
         await set_password(unit, _deed(request, held), "account.reset", held, hashed, must_change=True)
     return render(request, "initial_password.html", 200, account=held, password=password)
 

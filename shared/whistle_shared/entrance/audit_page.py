@@ -16,9 +16,8 @@ from fastapi import APIRouter, Request, Response
 from whistle_shared import audit
 from whistle_shared.auth import Caller
 from whistle_shared.db import Outcome, Unit
-from whistle_shared.entrance.rendering import PageRoute, render, texts_of
-from whistle_shared.entrance.visitors import visitor
 from whistle_shared.errors import NotFound
+from whistle_shared.pages import PageRoute, render, texts_of, visitor
 from whistle_shared.runtime import Here, deed_of
 from whistle_shared.timesource import utc_text, wall_now
 from whistle_shared.web import sheet
@@ -117,7 +116,7 @@ async def look(request: Request, service: Here, caller: Auditor) -> Response:
         errors={name: _wrong(request, name) for name in form.said if name in form.wrong},
         rows=rows,
         further=further,
-        standing=standing,
+        chain=standing,
         outcomes=OUTCOMES,
         second=second,
         late=standing.waiting is not None and wall_now() - standing.waiting > audit.UNLINKED,

@@ -1,11 +1,12 @@
-"""The one call by which a service gets its entrance."""
+"""The one call by which a service gets its entrance, and with it what its pages stand on."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import Request, Response
-from starlette.staticfiles import StaticFiles
+from fastapi import APIRouter, Request, Response
 
-from whistle_shared.auth import Right
+from whistle_shared.auth import Caller
 from whistle_shared.entrance import (
     accounts_page,
     audit_page,
@@ -16,35 +17,30 @@ from whistle_shared.entrance import (
     tokens_page,
 )
 from whistle_shared.entrance.doorkeeper import Doorkeeper
+from whistle_shared.entrance.letting_in import home_path
+from whistle_shared.pages import Live, PageRoute, Place, elsewhere, pages_for, visitor
 from whistle_shared.runtime import Service
-from whistle_shared.web import Templates, elsewhere
 
 _PACKAGE = Path(__file__).parent
 
 
-def install(service: Service, package: Path | None = None, home: tuple[Right, str] | None = None) -> None:
-    """Give a service its entrance. `package`: where the service's own `templates/`, `locale/` and `static/` lie;
-    `home`: the page that whoever has this right sees first (path without a query)."""
-    packages = [folder for folder in (package, _PACKAGE) if folder is not None]
-    service.app.state.templates = Templates(*packages)
-    service.app.state.home = home
+def install(service: Service, package: Path | None = None, places: Sequence[Place] = ()) -> Live:
+    """Give a service its entrance. `package`: where the service's own `templates/` and `locale/` lie; `places`: its
+    pages, in the order of the header. Returns the service's live pages, for it to add its topics."""
+    live = pages_for(service, [folder for folder in (package, _PACKAGE) if folder is not None], places)
     service.app.state.doorkeeper = Doorkeeper(service)
     for room in (sign_in, own_account, own_second_factor, accounts_page, tokens_page, audit_page):
         service.app.include_router(room.router)
     single_sign_on.install(service)
-    if home is None:
-        service.app.get("/", include_in_schema=False)(_to_account)
-    service.app.mount("/static", _Static([folder / "static" for folder in packages]), name="static")
+    if not any(place.path == "/" for place in places):
+        service.app.include_router(_beginning)
+    return live
 
 
-async def _to_account(request: Request) -> Response:
-    """A service without pages of its own begins with one's own account."""
-    return elsewhere(request, "/account")
+_beginning = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
 
 
-class _Static(StaticFiles):
-    """Files of several folders under one address; the first that has it gives it."""
-
-    def __init__(self, folders: list[Path]) -> None:
-        super().__init__(directory=folders[0])
-        self.all_directories = list(folders)
+@_beginning.get("/")
+async def begin(request: Request, caller: Annotated[Caller, visitor()]) -> Response:
+    """On to the first page that is theirs."""
+    return elsewhere(request, home_path(request, caller))

@@ -25,9 +25,9 @@ from whistle_shared.auth import (
 from whistle_shared.db import Unit, note
 from whistle_shared.entrance.doorkeeper import TurnedAway, own_deed
 from whistle_shared.keyring import Unreadable
+from whistle_shared.pages import elsewhere, set_cookie
 from whistle_shared.runtime import Service, find_session_of, session_cookie
 from whistle_shared.timesource import wall_now
-from whistle_shared.web import elsewhere, set_cookie
 
 _HALF_WAY = timedelta(minutes=5)
 _PURPOSE = "half signed in"
@@ -96,8 +96,7 @@ def give_session(request: Request, service: Service, answer: Response, secret: s
 
 def home_path(request: Request, caller: Caller) -> str:
     """The first page for somebody who wants none in particular."""
-    home = request.app.state.home
-    return home[1] if home is not None and caller.has(home[0]) else "/account"
+    return next((place.path for place in request.app.state.places if caller.has(place.right)), "/account")
 
 
 async def half_way(request: Request, service: Service) -> HalfWay | None:

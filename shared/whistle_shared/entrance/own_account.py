@@ -21,12 +21,22 @@ from whistle_shared.db import Unit, note
 from whistle_shared.entrance.devices import device_of
 from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway, own_deed
 from whistle_shared.entrance.letting_in import fresh_session, give_session
-from whistle_shared.entrance.rendering import PageRoute, busy, render, texts_of
 from whistle_shared.entrance.sign_in import told
-from whistle_shared.entrance.visitors import SIGN_IN, ElseFirst, SignedInSession, admit
 from whistle_shared.errors import NotFound
+from whistle_shared.pages import (
+    SIGN_IN,
+    ElseFirst,
+    PageRoute,
+    SignedInSession,
+    admit,
+    busy,
+    elsewhere,
+    form_of,
+    render,
+    texts_of,
+)
 from whistle_shared.runtime import Here, Service, find_session_of
-from whistle_shared.web import TooMany, elsewhere, form_of
+from whistle_shared.web import TooMany
 
 router = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
 _MOST = 500

@@ -14,13 +14,12 @@ from whistle_shared.auth import second_factor as factor
 from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway, own_deed
 from whistle_shared.entrance.letting_in import fresh_session, give_session
 from whistle_shared.entrance.own_account import account_of, held_of
-from whistle_shared.entrance.rendering import PageRoute, busy, render, texts_of
 from whistle_shared.entrance.sign_in import told
-from whistle_shared.entrance.visitors import ElseFirst, SignedInSession
 from whistle_shared.keyring import Unreadable
+from whistle_shared.pages import ElseFirst, PageRoute, SignedInSession, busy, elsewhere, form_of, render, texts_of
 from whistle_shared.runtime import Here, Service
 from whistle_shared.timesource import wall_now
-from whistle_shared.web import TooMany, elsewhere, form_of
+from whistle_shared.web import TooMany
 
 router = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
 _MOST = 500

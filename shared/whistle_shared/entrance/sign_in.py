@@ -5,11 +5,10 @@ from fastapi import APIRouter, Request, Response
 from whistle_shared.auth import Forbidden
 from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway
 from whistle_shared.entrance.letting_in import half_way, home_path, leave, local_path, receive
-from whistle_shared.entrance.rendering import PageRoute, busy, duration, render, texts_of
-from whistle_shared.entrance.visitors import ElseFirst
 from whistle_shared.errors import Unavailable
+from whistle_shared.pages import ElseFirst, PageRoute, busy, duration, elsewhere, form_of, render, texts_of
 from whistle_shared.runtime import Here, SignedIn
-from whistle_shared.web import TooMany, elsewhere, form_of
+from whistle_shared.web import TooMany
 
 router = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
 _MOST = 500

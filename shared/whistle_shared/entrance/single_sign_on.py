@@ -2,12 +2,14 @@
 
 INVARIANT: an account of single sign-on is found by issuer and subject and by nothing else: no name, however alike,
 opens or takes over another account.
+INVARIANT: an attempt begins on a page of ours, where a person chose it: a link elsewhere opens no session.
 INVARIANT: an attempt is taken back once: a repeated one is refused before the provider is asked.
 """
 
 import hmac
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import structlog
@@ -31,13 +33,13 @@ from whistle_shared.db import Deed, note
 from whistle_shared.db.tables import idempotency
 from whistle_shared.entrance.doorkeeper import TurnedAway
 from whistle_shared.entrance.letting_in import local_path, receive
-from whistle_shared.entrance.rendering import PageRoute, render
 from whistle_shared.errors import Conflict, Invalid
 from whistle_shared.openid import LASTING, Attempt, Client, NotMapped, NotProven, Provider, Rules, identity_of
 from whistle_shared.outgoing import Refused
+from whistle_shared.pages import PAGE_HEADERS, PageRoute, elsewhere, render, set_cookie
 from whistle_shared.runtime import Here, Service, Settings, deed_of, session_cookie
 from whistle_shared.timesource import wall_now
-from whistle_shared.web import PAGE_HEADERS, set_cookie
+from whistle_shared.web import comes_from_here
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
@@ -188,9 +190,12 @@ def install(service: Service) -> None:
 
 @router.get("/sso")
 async def go_to_provider(request: Request, service: Here) -> Response:
-    """To the provider, with an attempt begun."""
+    """To the provider, with an attempt begun; whoever does not come from a page of ours first sees the one where they
+    choose to."""
     sso: SingleSignOn = request.app.state.single_sign_on
     onward = local_path(request.query_params.get("next", ""))
+    if not comes_from_here(request):
+        return elsewhere(request, f"/sign-in?{urlencode({'next': onward})}" if onward else "/sign-in")
     attempt = Attempt.begun(_address(request, "/sso/callback"), onward, wall_now())
     try:
         there = await sso.provider.address_for(attempt)

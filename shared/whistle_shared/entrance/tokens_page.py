@@ -12,12 +12,10 @@ from whistle_shared.auth import VALID, Caller, Person, create_token, list_tokens
 from whistle_shared.db import note
 from whistle_shared.entrance.accounts_page import field_text
 from whistle_shared.entrance.giving import check_gift, roles_for, scopes_for
-from whistle_shared.entrance.rendering import PageRoute, render
-from whistle_shared.entrance.visitors import visitor
 from whistle_shared.errors import Invalid, NotFound
+from whistle_shared.pages import PageRoute, elsewhere, form_of, render, visitor
 from whistle_shared.runtime import Here, Service, deed_of
 from whistle_shared.timesource import wall_now
-from whistle_shared.web import elsewhere, form_of
 
 router = APIRouter(tags=["entrance"], route_class=PageRoute, include_in_schema=False)
 Administrator = Annotated[Caller, visitor("account.manage")]
@@ -49,7 +47,7 @@ async def make_token(request: Request, service: Here, caller: Administrator) -> 
         token = create_token(unit, name, person.role, person.scope, until, person.part, token_id)
         asked = {"name": name, **said, "until": until}
         note(unit, replace(deed_of(request, str(token_id)), action="token.create", asked=asked), "done")
-    return render(request, "token.html", 201, token=token, name=name, until=until)
+    return render(request, "token.html", 201, token=token, name=name, good_until=until)
 
 
 def _check(person: Person, days: str) -> None:
@@ -94,5 +92,5 @@ async def _page(
         errors=errors,
         roles=roles_for(caller, registry),
         scopes=scopes_for(caller, registry),
-        now=wall_now(),
+        wall=wall_now(),
     )

@@ -1,27 +1,32 @@
-"""The live part of the dashboard: one reading and one rendering for everybody who sees the same, and their streams.
+"""Pages that keep themselves fresh: one reading and one rendering for everybody who sees the same, and their streams.
 
-INVARIANT: a panel is rendered once per language and scope however many people look, and sent to each at most once a
-second and only when it has changed.
+INVARIANT: a panel is rendered once per language, scope and address however many people look, and sent to each at most
+once a second and only when it has changed.
+INVARIANT: a reader that comes back is sent what its page does not show yet, whatever it has missed and whoever was
+started anew meanwhile: an id names the contents of the panels, not a place in a log.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from random import randint
 from time import monotonic
 from typing import Any
 
 import orjson
 import structlog
+from sqlalchemy import func, select
 
-from whistle_escalation import queries
-from whistle_escalation.pages import panels
-from whistle_escalation.pages.words import Words, iso, midnight
-from whistle_shared.auth import Caller
-from whistle_shared.db import is_passing
+from whistle_shared.auth import Caller, Right
+from whistle_shared.db import is_passing, reaching
+from whistle_shared.db.tables import outbox
+from whistle_shared.errors import NotFound, Unavailable
+from whistle_shared.pages.look import Language
+from whistle_shared.pages.templating import Templates
+from whistle_shared.pages.words import Words, iso
 from whistle_shared.runtime import Service
-from whistle_shared.web import Language, Templates
 
 log = structlog.get_logger(__name__)
 BEAT = 15.0
@@ -30,31 +35,53 @@ EVERY = 1.0
 _SHARE = 0.1
 # What no event tells (a calendar takes a provisional mark away) is found by reading anyway.
 _ANYWAY = 10.0
-# A page that is further behind than this is asked to load itself again.
-KEPT = 20_000
+_MOST_CHANNELS = 2_000
+_FORGOTTEN_AFTER = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """For whom a page is drawn. `about`: the rest of its address, which the topic understands (a whistle's id, a
+    filter); people whose scope, part and `about` are the same see the same."""
+
+    caller: Caller
+    words: Words
+    now: datetime
+    about: str = ""
+
+
+Panels = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a page shows. `draw` gives panel → what its template `_<panel>.html` needs beside `words`, `now` and
+    `caller`; it raises NotFound where there is nothing for this viewer. `right`: who may look."""
+
+    right: Right
+    draw: Callable[[Viewer], Awaitable[Panels]]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """All panels as HTML. `mark`: the position of the event log and the registry's version that they show;
-    `as_of`: business time at which they were true."""
+    """All panels as HTML. `mark`: what they were drawn from; `as_of`: business time at which they were true; `digest`:
+    the name of exactly these contents."""
 
-    mark: tuple[int, int]
+    mark: tuple[Any, ...]
     as_of: datetime
     panels: dict[str, str]
+    digest: str
     read_at: float
-
-    @property
-    def position(self) -> int:
-        return self.mark[0]
 
 
 @dataclass
 class Channel:
-    """What all viewers of one language and one scope share. `changes`: panel → how often it has changed."""
+    """What all viewers of one topic, language, scope and address share. `changes`: panel → how often it changed."""
 
+    topic: Topic
     language: Language
     caller: Caller
+    about: str
     viewers: int = 0
     frame: Frame | None = None
     changes: dict[str, int] = field(default_factory=dict)
@@ -62,67 +89,103 @@ class Channel:
 
 
 class Live:
-    """The channels of one service; there are never more than scopes × languages. `run` is its background duty."""
+    """The live pages of one service: its `topics` by name. `run` is its background duty."""
 
     def __init__(self, service: Service, templates: Templates) -> None:
+        self.topics: dict[str, Topic] = {}
         self._service = service
         self._templates = templates
-        self._channels: dict[tuple[str, str, str, str | None], Channel] = {}
+        self._channels: dict[tuple[Any, ...], Channel] = {}
         self._tick = asyncio.Event()
 
-    def channel(self, language: Language, caller: Caller) -> Channel:
-        """The channel for this viewer: people of one scope (and of one grid, if they have no more) share one."""
-        whose = "" if caller.scope == "*" else "street" if caller.of_street else "department"
-        return self._channels.setdefault((language, whose, caller.scope, caller.grid), Channel(language, caller))
+    def channel(self, topic: str, language: Language, caller: Caller, about: str = "") -> Channel:
+        """The channel for this viewer. Raises NotFound for a topic that this service does not have, and Unavailable
+        when too many different pages are open."""
+        found = self.topic(topic)
+        key = (topic, language, caller.role, caller.scope, caller.part, about)
+        if key not in self._channels:
+            self._forget()
+            if len(self._channels) >= _MOST_CHANNELS:
+                raise Unavailable("too many different pages are open; try again shortly")
+            self._channels[key] = Channel(found, language, caller, about)
+        return self._channels[key]
+
+    def topic(self, name: str) -> Topic:
+        """Raises NotFound for one that this service does not have."""
+        if name not in self.topics:
+            raise NotFound(f"topic {name!r}")
+        return self.topics[name]
+
+    def _forget(self) -> None:
+        """Let go of what nobody looks at any more."""
+        long_ago = monotonic() - _FORGOTTEN_AFTER
+        for key, channel in list(self._channels.items()):
+            if not channel.viewers and channel.frame is not None and channel.frame.read_at < long_ago:
+                del self._channels[key]
 
     async def frame(self, channel: Channel) -> Frame:
-        """The channel's panels, read again unless that was less than a second ago."""
+        """The channel's panels, drawn again when something has happened since."""
+        return await self._frame(channel, await self._mark())
+
+    async def _frame(self, channel: Channel, mark: tuple[Any, ...]) -> Frame:
         async with channel.reading:
-            if channel.frame is None or monotonic() - channel.frame.read_at >= EVERY:
-                channel.frame = await self._read(channel)
+            frame = channel.frame
+            if frame is None or frame.mark != mark or monotonic() - frame.read_at > _ANYWAY:
+                channel.frame = await self._drawn(channel, mark)
+            else:
+                channel.frame = replace(frame, as_of=self._service.time.now())
             return channel.frame
 
-    async def _read(self, channel: Channel) -> Frame:
-        now = self._service.time.now()
-        registry = self._service.replica.registry
-        scene = await queries.scene(self._service.engine, channel.caller, midnight(now))
-        words = Words(channel.language, self._templates.texts[channel.language], registry)
+    async def _drawn(self, channel: Channel, mark: tuple[Any, ...]) -> Frame:
+        now, texts = self._service.time.now(), self._templates.texts[channel.language]
+        words = Words(channel.language, texts, self._service.replica.registry)
+        with reaching(channel.caller.scope):
+            drawn = await channel.topic.draw(Viewer(channel.caller, words, now, channel.about))
         before = channel.frame.panels if channel.frame else {}
         html: dict[str, str] = {}
-        for name, contents in panels.contents(words, scene, now).items():
-            html[name] = self._templates.render(channel.language, f"_{name}.html", **contents)
+        about = {"words": words, "now": now, "caller": channel.caller}
+        for name, contents in drawn.items():
+            html[name] = self._templates.render(channel.language, f"_{name}.html", **about, **contents)
             if html[name] != before.get(name):
                 channel.changes[name] = channel.changes.get(name, 0) + 1
-        return Frame((scene.position, registry.version if registry else 0), now, html, monotonic())
+        digest = sha256("\0".join(f"{name}\0{text}" for name, text in html.items()).encode()).hexdigest()[:16]
+        return Frame(mark, now, html, digest, monotonic())
 
     # -- the duty
 
     async def run(self) -> None:
-        """While anybody is watching, look for something new once a second, and read again what has changed."""
+        """While anybody is watching, draw what may have changed: at once when this process writes, within a second when
+        another one does, and not more often than once a second."""
         while True:
-            began = monotonic()
+            began, changes = monotonic(), self._service.group.changes
             try:
                 await self._look([channel for channel in self._channels.values() if channel.viewers])
             except Exception as error:
                 # Clocks must not stop because a panel cannot be drawn.
-                log.warning("dashboard.stale", exc_info=None if is_passing(error) else error, error=str(error)[:200])
+                log.warning("page.stale", exc_info=None if is_passing(error) else error, error=str(error)[:200])
             self._tick.set()
             self._tick = asyncio.Event()
-            await asyncio.sleep(max(EVERY, (monotonic() - began) / _SHARE))
+            if self._service.group.changes != changes:
+                await asyncio.sleep(max(EVERY, (monotonic() - began) / _SHARE))
+            else:
+                await asyncio.sleep((monotonic() - began) / _SHARE)
+                await self._service.group.next_change(EVERY)
 
     async def _look(self, watched: Iterable[Channel]) -> None:
-        mark: tuple[int, int] | None = None
+        mark: tuple[Any, ...] | None = None
         for channel in watched:
             mark = mark or await self._mark()
-            frame = channel.frame
-            if frame is None or frame.mark != mark or monotonic() - frame.read_at > _ANYWAY:
-                await self.frame(channel)
-            else:
-                channel.frame = replace(frame, as_of=self._service.time.now())
+            try:
+                await self._frame(channel, mark)
+            except NotFound:
+                channel.frame = None  # it was taken away from its viewers; the stream ends by itself
 
-    async def _mark(self) -> tuple[int, int]:
+    async def _mark(self) -> tuple[Any, ...]:
+        """Changes with whatever is written: here, or by another process of this service."""
         registry = self._service.replica.registry
-        return await queries.position(self._service.engine), registry.version if registry else 0
+        async with self._service.engine.connect() as connection:
+            said = (await connection.execute(select(func.max(outbox.c.created_at)))).scalar_one()
+        return self._service.group.changes, said, registry.version if registry else 0
 
     # -- the streams
 
@@ -131,17 +194,15 @@ class Live:
     ) -> AsyncIterator[bytes]:
         """Server-sent events for one viewer, until the service stops or the viewer is no longer welcome.
 
-        `after` is the position that the viewer's page shows. `hello` comes first; `beat` every BEAT seconds and with
-        every push; messages without a name carry panels, and the position as their id; `resync` asks for a new page.
+        `after` names the contents that the viewer's page shows. `hello` comes first; `beat` every BEAT seconds and with
+        every push; messages without a name carry panels, and the name of what the page shows then as their id.
         """
         channel.viewers += 1
         try:
             frame = await self.frame(channel)
             yield f"retry: {randint(1000, 4000)}\n\n".encode()
             yield _message("hello", self._time(frame) | {"build": self._templates.build})
-            if not _follows(after, frame.position):
-                yield _message("resync", {})
-            seen = dict(channel.changes) if after == str(frame.position) else {}
+            seen = dict(channel.changes) if after == frame.digest else {}
             async for message in self._news(channel, seen, still_welcome):
                 yield message
         finally:
@@ -151,14 +212,14 @@ class Live:
         self, channel: Channel, seen: dict[str, int], still_welcome: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[bytes]:
         last = monotonic()
-        while not self._service.stopping:
+        while not self._service.stopping and channel.frame is not None:
             fresh = [name for name, count in channel.changes.items() if count != seen.get(name)]
             if fresh or monotonic() - last >= BEAT:
                 if not await still_welcome():
                     return
-                assert channel.frame is not None
+                frame = channel.frame
                 seen, last = dict(channel.changes), monotonic()
-                yield _message("beat", self._time(channel.frame)) + _pushed(channel.frame, fresh)
+                yield _message("beat", self._time(frame)) + _pushed(frame, fresh)
             await self._next_tick()
 
     async def _next_tick(self) -> None:
@@ -184,12 +245,5 @@ def _message(event: str, data: dict[str, Any]) -> bytes:
 
 
 def _pushed(frame: Frame, names: Iterable[str]) -> bytes:
-    html = {name: frame.panels[name] for name in names}
-    return f"id: {frame.position}\ndata: ".encode() + orjson.dumps(html) + b"\n\n" if html else b""
-
-
-def _follows(after: str | None, position: int) -> bool:
-    """Whether a page that shows `after` can be brought up to date by what follows."""
-    if after is None:
-        return True
-    return after.isascii() and after.isdigit() and len(after) < 19 and position - KEPT <= int(after) <= position
+    html = {name: frame.panels[name] for name in names if name in frame.panels}
+    return f"id: {frame.digest}\ndata: ".encode() + orjson.dumps(html) + b"\n\n" if html else b""

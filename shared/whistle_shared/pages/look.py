@@ -1,30 +1,22 @@
-"""What the pages of every service share: safe headers, language and theme, cookies, templates in two languages.
+"""How a reader wants to see pages, and what every page's answer carries: safe headers, cookies that remember the look.
 
 INVARIANT: a page needs no inline script and no inline style, so its policy allows none.
 INVARIANT: a form that changes something is accepted only from a page of this very origin.
 """
 
-import gettext
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
-from hashlib import sha256
-from io import BytesIO
-from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qs, urlencode
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from whistle_shared.auth import Forbidden
+from whistle_shared.web import require_own_page
 
 Language = Literal["zh", "en"]
 Theme = Literal["auto", "light", "dark"]
+Type = Literal["normal", "large"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SOURCE: Language = "zh"
 PAGE_HEADERS = {
@@ -34,10 +26,12 @@ PAGE_HEADERS = {
     ),
     # Stricter, and browsers would send `Origin: null` with our own forms.
     "Referrer-Policy": "same-origin",
+    # Where a report is, and where somebody reports in.
+    "Permissions-Policy": "geolocation=(self), camera=(self), display-capture=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "no-store",
 }
 _LASTING = timedelta(days=30)
-_CHOICES: dict[str, tuple[str, ...]] = {"lang": LANGUAGES, "theme": get_args(Theme)}
+_CHOICES: dict[str, tuple[str, ...]] = {"lang": LANGUAGES, "theme": get_args(Theme), "type": get_args(Type)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +41,20 @@ class Look:
     language: Language
     theme: Theme
     mode: str
+    type: Type
 
 
 def look_of(request: Request) -> Look:
-    """From the address (`?lang=en&theme=dark&mode=wall`), else from cookies, else Chinese and the device's theme."""
+    """From the address (`?lang=en&theme=dark&type=large&mode=wall`), else from cookies, else Chinese, the device's
+    theme and type of normal size."""
     language: Any = _chosen(request, "lang", SOURCE)
     theme: Any = _chosen(request, "theme", "auto")
-    return Look(language, theme, "wall" if request.query_params.get("mode") == "wall" else "")
+    size: Any = _chosen(request, "type", "normal")
+    return Look(language, theme, "wall" if request.query_params.get("mode") == "wall" else "", size)
 
 
 def _chosen(request: Request, what: str, default: str) -> str:
-    asked = (request.query_params.get(what), request.cookies.get(f"whistle_{what}"))
+    asked = (request.query_params.get(what), request.cookies.get(_cookie(request, what)))
     return next((value for value in asked if value in _CHOICES[what]), default)
 
 
@@ -76,8 +73,13 @@ def elsewhere(request: Request, path: str) -> Response:
 def _remembering(request: Request, answer: Response) -> Response:
     for what, values in _CHOICES.items():
         if request.query_params.get(what) in values:
-            set_cookie(request, answer, f"whistle_{what}", request.query_params[what], _LASTING)
+            set_cookie(request, answer, _cookie(request, what), request.query_params[what], _LASTING)
     return answer
+
+
+def _cookie(request: Request, what: str) -> str:
+    """As `session_cookie`; what the eye likes is shared by the services of a host."""
+    return f"{'__Host-' if request.url.scheme == 'https' else ''}whistle_{what}"
 
 
 def set_cookie(request: Request, answer: Response, name: str, value: str, lasting: timedelta) -> None:
@@ -95,67 +97,9 @@ async def form_of(request: Request) -> dict[str, str]:
 
     Raises Forbidden when it was not sent from a page of ours.
     """
-    if request.headers.get("origin") != f"{request.url.scheme}://{request.headers.get('host')}":
-        raise Forbidden("this form can only be sent from its own page")
+    require_own_page(request)
     try:
         fields = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=20)
     except ValueError:
         return {}
     return {name: values[-1] for name, values in fields.items()}
-
-
-def translations_from(catalogue: Path) -> gettext.NullTranslations:
-    """A language's texts from its .po file; nothing is compiled ahead."""
-    compiled = BytesIO()
-    with catalogue.open("rb") as source:
-        write_mo(compiled, read_po(source, locale=catalogue.stem, abort_invalid=True))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
-
-
-class Templates:
-    """The templates of packages: `templates/`, with the texts of `locale/<language>.po`. What the first one does not
-    have is looked for in the next."""
-
-    def __init__(self, *packages: Path) -> None:
-        self._packages = packages
-        self.texts = {language: self._texts(language) for language in LANGUAGES}
-        self._environments = {language: self._environment(language) for language in LANGUAGES}
-
-    def _texts(self, language: Language) -> gettext.NullTranslations:
-        texts = gettext.NullTranslations()
-        if language != SOURCE:
-            for package in self._packages:
-                texts.add_fallback(translations_from(package / "locale" / f"{language}.po"))
-        return texts
-
-    def _environment(self, language: Language) -> Environment:
-        environment = Environment(
-            loader=FileSystemLoader([package / "templates" for package in self._packages]),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-        )
-        environment.install_gettext_translations(self.texts[language], newstyle=True)  # type: ignore[attr-defined]
-        environment.globals |= {"language": language, "build": self.build}
-        return environment
-
-    def render(self, language: Language, name: str, /, **context: Any) -> str:
-        """One template in one language. A name it does not get is an error, not an empty place."""
-        return self._environments[language].get_template(name).render(context)
-
-    @cached_property
-    def build(self) -> str:
-        """A short name for exactly these templates, texts and static files: changes when a page would."""
-        digest = sha256()
-        for package in self._packages:
-            for file in _files(package):
-                digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
-        return digest.hexdigest()[:12]
-
-
-def _files(package: Path) -> Iterator[Path]:
-    for folder in ("templates", "locale", "static"):
-        yield from sorted(file for file in (package / folder).rglob("*") if file.is_file())

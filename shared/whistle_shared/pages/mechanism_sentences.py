@@ -6,7 +6,7 @@ Each type has one text, or one for each answer that its event may give.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from whistle_escalation.pages.words import mark
+from whistle_shared.pages.words import mark
 
 Variant = Callable[[Mapping[str, Any]], str]
 

@@ -6,24 +6,29 @@ from functools import partial
 from gettext import NullTranslations
 from math import ceil
 from typing import Any
-from urllib.parse import quote
-from zoneinfo import ZoneInfo
+from urllib.parse import quote, urlencode
 
 import structlog
 from babel.dates import format_datetime
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
-from whistle_shared.auth import EVERYWHERE, ROLES, Forbidden, Role
+from whistle_shared.auth import ROLES, Caller, Forbidden, Role
 from whistle_shared.db import is_outage, is_transient
-from whistle_shared.entrance.visitors import SIGN_IN, ElseFirst
-from whistle_shared.errors import Conflict, NotFound, Unavailable
-from whistle_shared.web import Language, Templates, TooMany, elsewhere, look_of, page
+from whistle_shared.errors import Conflict, Invalid, NotFound, Unavailable
+from whistle_shared.pages.live import Live
+from whistle_shared.pages.look import PAGE_HEADERS, Language, elsewhere, look_of, page
+from whistle_shared.pages.templating import Templates
+from whistle_shared.pages.visitors import SIGN_IN, ElseFirst
+from whistle_shared.pages.words import SHANGHAI, Words, iso
+from whistle_shared.runtime import Service
+from whistle_shared.web import TooMany
 
 log = structlog.get_logger(__name__)
 _TRY_AGAIN = "5"
 _SHORTLY = 2
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def templates_of(request: Request) -> Templates:
@@ -35,39 +40,66 @@ def templates_of(request: Request) -> Templates:
 def render(request: Request, name: str, code: int = 200, /, **context: Any) -> Response:
     """A whole page from a template that extends `page.html`; `code`: the
     answer's status; `context` is for the template alone."""
-    look = look_of(request)
+    look, service = look_of(request), request.app.state.service
     frame = {
         "look": look,
         "caller": getattr(request.state, "caller", None),
         "barred": getattr(request.state, "barred", False),
-        "home": request.app.state.home,
+        "places": request.app.state.places,
+        "sites": service.settings.sites,
         "path": request.url.path,
+        "here": partial(here, request),
+        "words": words_of(request),
+        "now": service.time.now(),
+        "rate": service.time.rate,
+        "until": service.settings.time_until,
+        "service_name": service.name.partition(".")[0],
+        "iso": iso,
         "moment": partial(moment, look.language),
         "role_name": partial(role_name, look.language),
-        "scope_name": partial(_scope_name, request, look.language),
     }
     return page(request, templates_of(request).render(look.language, name, **frame, **context), code)
 
 
+async def live_page(
+    request: Request, name: str, topic: str, caller: Caller, about: str = "", /, **context: Any
+) -> Response:
+    """A page whose panels keep themselves fresh: its template extends `page.html` and puts `panel(frame, "…")` where
+    they belong. Raises NotFound when the topic has nothing for this caller."""
+    live: Live = request.app.state.live
+    channel = live.channel(topic, look_of(request).language, caller, about)
+    frame = await live.frame(channel)
+    return render(request, name, 200, frame=frame, topic=topic, about=about, **context)
+
+
+def fragment(request: Request, name: str, code: int = 200, /, **context: Any) -> Response:
+    """A part of a page, fetched by itself."""
+    look, service = look_of(request), request.app.state.service
+    about = {"words": words_of(request), "now": service.time.now(), "caller": getattr(request.state, "caller", None)}
+    content = templates_of(request).render(look.language, name, **about, **context)
+    return HTMLResponse(content, code, PAGE_HEADERS)
+
+
+def here(request: Request, **other: str) -> str:
+    """This page's own address with other values: `?lang=en`, and whatever else it says already."""
+    said = [(name, value) for name, value in request.query_params.multi_items() if name not in other]
+    return f"?{urlencode([*said, *other.items()])}"
+
+
+def words_of(request: Request) -> Words:
+    """What is said in the reader's language about the registry as it is known here."""
+    service: Service = request.app.state.service
+    return Words(look_of(request).language, texts_of(request), service.replica.registry)
+
+
 def moment(language: Language, at: datetime | None) -> str:
     """An instant of wall time for a person in Shanghai: `2026-06-01 10:32`."""
-    return format_datetime(at, "yyyy-MM-dd HH:mm", tzinfo=_SHANGHAI, locale=language) if at is not None else ""
+    return format_datetime(at, "yyyy-MM-dd HH:mm", tzinfo=SHANGHAI, locale=language) if at is not None else ""
 
 
 def role_name(language: Language, role: Role) -> str:
     """What a role is called."""
     return ROLES[role].zh if language == "zh" else ROLES[role].en[0].upper() + ROLES[role].en[1:]
-
-
-def _scope_name(request: Request, language: Language, scope: str) -> str:
-    """What a scope is called, with its code; the code alone while the registry is not here."""
-    if scope == EVERYWHERE:
-        return texts_of(request).gettext("全区")
-    registry = request.app.state.service.replica.registry
-    known = registry and (registry.street_by_code.get(scope) or registry.department_by_code.get(scope))
-    if not known:
-        return scope
-    return f"{known.name_zh if language == 'zh' else known.name_en} {scope}"
 
 
 def duration(request: Request, seconds: int) -> str:
@@ -100,7 +132,13 @@ class PageRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(request)
+                answered = await handle(request)
+                if answered.status_code == 422:
+                    await _noted(request, Invalid("form", "was sent back to be mended"))
+                return answered
+            except RequestValidationError:
+                await _noted(request, Invalid("address", "does not fit"))
+                raise
             except ElseFirst as first:
                 return _send_on(request, first.path)
             except (Forbidden, NotFound, Conflict) as error:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from whistle_escalation.pages.mechanism import MILESTONES, PLAIN, VARIED, Variant
-from whistle_escalation.pages.words import Words, mark
+from whistle_shared.pages.mechanism_sentences import MILESTONES, PLAIN, VARIED, Variant
+from whistle_shared.pages.words import Words, mark
 
 _LONGEST = 60
 _ARRIVED = {

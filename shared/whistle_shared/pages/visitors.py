@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from whistle_shared.auth import Caller, Right, Session, Unauthenticated
+from whistle_shared.auth import Caller, Right, Session
 from whistle_shared.runtime import Service, SignedIn, find_session_of
 
 SIGN_IN = "/sign-in"
@@ -42,20 +42,6 @@ def visitor(right: Right | None = None) -> Any:
         if session is not None:
             request.state.caller = session.caller
         return admit(session, right)
-
-    return Depends(admitted)
-
-
-def listener(right: Right) -> Any:
-    """As `visitor`, for a stream, which has nobody to show a page to: raises Unauthenticated, never a redirect."""
-
-    async def admitted(request: Request, session: SignedIn) -> Caller:
-        if session is not None:
-            request.state.caller = session.caller
-        try:
-            return admit(session, right)
-        except ElseFirst:
-            raise Unauthenticated("sign in first") from None
 
     return Depends(admitted)
 

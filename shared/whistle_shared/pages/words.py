@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_timedelta
 
 from whistle_shared.clockwork import parse_limit
+from whistle_shared.pages.look import Language
 from whistle_shared.registry import Registry
-from whistle_shared.web import Language
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -52,7 +52,130 @@ RECEIVERS = {
     "department": mark("部门报到服务"),
     "escalation": mark("计时升级服务"),
 }
+# vocabulary → value → its word. Source: DOMAIN.md sections B and C, contracts/vocabulary.py.
+VOCABULARY: Mapping[str, Mapping[str, str]] = {
+    "kind": {
+        "appeal": mark("群众诉求哨"),
+        "key_work": mark("重点工作哨"),
+        "enforcement": mark("综合执法哨"),
+        "emergency": mark("应急处置哨"),
+    },
+    "urgency": {
+        "critical": mark("特急"),
+        "urgent": mark("紧急"),
+        "normal": mark("一般"),
+        "long_term": mark("长期"),
+    },
+    "task_role": {
+        "lead": mark("主办"),
+        "assist": mark("协办"),
+        "co_handle": mark("合办"),
+        "street_joint": mark("联办"),
+    },
+    "presence": {
+        "none": mark("无需到场"),
+        "online": mark("线上"),
+        "meeting": mark("到会"),
+        "on_site": mark("到场"),
+    },
+    "whistle_state": {
+        "draft": mark("拟哨"),
+        "pending_approval": mark("待审签"),
+        "self_handled": mark("街道自办"),
+        "joined": mark("已并哨"),
+        "blown": mark("已吹哨"),
+        "responding": mark("应哨中"),
+        "on_scene": mark("已报到"),
+        "handling": mark("处置中"),
+        "suspended": mark("缓办"),
+        "pending_verify": mark("待核查"),
+        "pending_evaluation": mark("待评价"),
+        "closed": mark("销哨"),
+        "withdrawn": mark("撤哨"),
+    },
+    "task_state": {
+        "dispatched": mark("待签收"),
+        "acknowledged": mark("已应哨"),
+        "arrived": mark("已报到"),
+        "working": mark("处置中"),
+        "submitted": mark("待核查"),
+        "accepted": mark("核查通过"),
+        "evaluated": mark("已评价"),
+        "closed": mark("销哨"),
+        "return_requested": mark("申请退单"),
+        "disputed": mark("权责争议"),
+        "reassigned": mark("已改派"),
+        "suspended": mark("缓办"),
+        "rework": mark("返工"),
+        "cancelled": mark("已取消"),
+    },
+    "report_state": {
+        "submitted": mark("待受理"),
+        "handling": mark("办理中"),
+        "handed_up": mark("已上报"),
+        "drafted": mark("已拟哨"),
+        "handled": mark("已办结"),
+        "declined": mark("不予受理"),
+        "closed": mark("已销哨"),
+        "withdrawn": mark("已撤哨"),
+    },
+    "milestone": {
+        "contain": mark("先期处置"),
+        "plan": mark("报备方案"),
+        "repair": mark("修复"),
+        "restore": mark("恢复原状"),
+    },
+    "suspension": {
+        "funding_approval": mark("资金或立项审批"),
+        "lawsuit": mark("诉讼或仲裁"),
+        "superior_approval": mark("上级审批"),
+        "season_or_weather": mark("季节或天气"),
+        "major_event": mark("重大活动"),
+        "owner_vote": mark("业主表决"),
+        "third_party": mark("依赖第三方"),
+    },
+    "form": {
+        "reminder": mark("催办通知单"),
+        "letter": mark("函告"),
+        "red_light": mark("亮红灯"),
+        "supervision": mark("督办单"),
+        "notice": mark("通报"),
+        "interview": mark("约谈"),
+    },
+    "satisfaction": {
+        "satisfied": mark("满意"),
+        "basically_satisfied": mark("基本满意"),
+        "dissatisfied": mark("不满意"),
+    },
+    "channel": {
+        "resident": mark("居民"),
+        "informant": mark("信息员"),
+        "grid_officer": mark("网格员"),
+        "community": mark("社区"),
+        "street": mark("街道"),
+    },
+    "clock_status": {
+        "running": mark("计时中"),
+        "paused": mark("暂停"),
+        "met": mark("按时完成"),
+        "met_late": mark("逾期完成"),
+        "cancelled": mark("已取消"),
+        "voided": mark("已作废"),
+    },
+    "request": {
+        "return": mark("退单"),
+        "extension": mark("延期"),
+        "suspension": mark("缓办"),
+        "appeal": mark("评分复核"),
+    },
+    "side": {
+        "department": mark("部门侧"),
+        "street": mark("街道侧"),
+        "district": mark("区级"),
+    },
+}
 WHISTLE_OFFICE = "whistle_office"
+EVERYWHERE = "*"
 # Why something is due then. Source: DOMAIN.md C.7.
 ROAD = {
     "natural": mark("自然时间"),
@@ -87,6 +210,27 @@ class Words:
     def ngettext(self, one: str, many: str, n: int) -> str:
         """The form of the text for `n` things."""
         return self.texts.ngettext(one, many, n)
+
+    def of(self, vocabulary: str, value: str) -> str:
+        """The word for a value of a vocabulary: `of("urgency", "critical")` → `特急`. A newer one than we know is shown
+        as it is."""
+        known = VOCABULARY[vocabulary].get(value)
+        return value if known is None else self.gettext(known)
+
+    def scope(self, scope: str) -> str:
+        """What a scope is called, with its code; the code alone while the registry is not here."""
+        if scope == EVERYWHERE:
+            return self.gettext("全区")
+        name = self.street(scope)
+        name = self.department(scope) if name == scope else name
+        return scope if name == scope else f"{name} {scope}"
+
+    def category(self, code: str | None) -> str:
+        """What a sub-category of matters is called."""
+        if not code:
+            return self.gettext("未定类别")
+        known = self.registry.category_by_code.get(code) if self.registry else None
+        return code if known is None else self._of(known.name_zh, known.name_en)
 
     def clock(self, name: str) -> str:
         """What a clock waits for."""
@@ -160,6 +304,10 @@ class Words:
         """A business instant in local time: `10:32` today, else `06-03 10:32`."""
         local = at.astimezone(SHANGHAI)
         return local.strftime("%H:%M" if local.date() == now.astimezone(SHANGHAI).date() else "%m-%d %H:%M")
+
+    def ago(self, at: datetime, now: datetime) -> str:
+        """How long ago, or in how long: `3 分钟前`; the page's script goes on counting."""
+        return format_timedelta(at - now, add_direction=True, locale=self.language)
 
     def exactly(self, at: datetime) -> str:
         """A business instant in full, in local time: `2026年6月1日 周一 10:32:05`."""

@@ -20,6 +20,7 @@ from whistle_shared.contracts.vocabulary import (
     Urgency,
 )
 from whistle_shared.registry.regulation import Regulation
+from whistle_shared.registry.shapes import Box, Polygon, box_of, holds, outline
 
 Hours = Literal["always", "work"]
 """When somebody is on duty: round the clock, or in the calendar's working hours."""
@@ -55,11 +56,25 @@ class Street(Frozen):
 
 
 class Grid(Frozen):
-    """The smallest unit, inside one street."""
+    """The smallest unit, inside one street. `ground`: where it lies; None where the pack's map does not show it."""
 
     code: Code
     street: Code
     name_zh: Text
+    ground: Polygon | None = None
+
+    @cached_property
+    def box(self) -> Box | None:
+        """The smallest box that holds its ground."""
+        return box_of(self.ground) if self.ground else None
+
+    def holds(self, longitude: float, latitude: float) -> bool:
+        """Whether a place (WGS 84 degrees) lies in the grid."""
+        if self.ground is None or self.box is None:
+            return False
+        west, south, east, north = self.box
+        near = west <= longitude <= east and south <= latitude <= north
+        return near and holds(self.ground, longitude, latitude)
 
 
 class Category(Frozen):
@@ -229,6 +244,15 @@ class Registry(BaseModel):
     @cached_property
     def grid_by_code(self) -> dict[str, Grid]:
         return {row.code: row for row in self.grids}
+
+    @cached_property
+    def outline_by_street(self) -> dict[str, tuple[Polygon, ...]]:
+        """What a street's grids cover together; a street of which no grid is on the map is not there."""
+        grounds: dict[str, list[Polygon]] = {}
+        for grid in self.grids:
+            if grid.ground:
+                grounds.setdefault(grid.street, []).append(grid.ground)
+        return {street: outline(own) for street, own in grounds.items()}
 
     @cached_property
     def category_by_code(self) -> dict[str, Category]:

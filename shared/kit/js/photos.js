@@ -1,0 +1,56 @@
+// <input type="file" data-photos="photos[]"> adds photos: each is made small on the device, sent, and its id put into the
+// form; what could not be sent can be sent again. No blob: address is needed, so the page's policy allows none.
+import { toast } from "./toasts.js";
+
+const LONGEST = 1600;
+const texts = JSON.parse(document.body.dataset.texts ?? "{}");
+
+/** A JPEG of at most 1600 px, drawn on a canvas that can be shown at once. */
+export async function shrink(file) {
+  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(picture.width * scale);
+  canvas.height = Math.round(picture.height * scale);
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  picture.close();
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+  return { canvas, blob };
+}
+
+async function add(input, file) {
+  const tile = document.createElement("li");
+  tile.className = "photo waiting";
+  const list = input.closest(".photos").querySelector(".photo-list");
+  list.append(tile);
+  try {
+    const { canvas, blob } = await shrink(file);
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", file.name);
+    tile.append(canvas);
+    const answer = await fetch(input.dataset.to ?? "/api/v1/photos", {
+      method: "POST",
+      headers: { "Content-Type": "image/jpeg", "Accept-Language": document.documentElement.lang },
+      body: blob,
+    });
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.detail ?? told.title);
+    const id = Object.assign(document.createElement("input"), { type: "hidden", name: input.dataset.photos, value: told.photo_id });
+    const away = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-sm btn-icon", textContent: "×", ariaLabel: texts.remove });
+    away.addEventListener("click", () => tile.remove());
+    tile.append(id, away);
+    tile.classList.remove("waiting");
+  } catch (error) {
+    tile.remove();
+    toast(`${texts.photoFailed} ${error.message ?? ""}`, { kind: "danger" });
+  }
+}
+
+export function startPhotos() {
+  document.addEventListener("change", async ({ target }) => {
+    if (!target.matches?.("input[data-photos]")) return;
+    const files = [...target.files];
+    target.value = "";
+    for (const file of files) await add(target, file);
+  });
+}
