@@ -3,9 +3,9 @@
 from functools import partial
 
 import whistle_intake
-from whistle_intake import api, consumers, store, timers
+from whistle_intake import api, consumers, pages, store, timers
 from whistle_intake.settings import Settings
-from whistle_shared import entrance, photos
+from whistle_shared import photos
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timers import Timer
 from whistle_shared.timesource import TimeSource
@@ -29,7 +29,7 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
     )
     service.duties["timer"] = timer.run
     service.duties["keeper"] = timers.Keeper(service, settings).run
-    entrance.install(service)
+    pages.install(service)
     photos.install(service, reports=True)
     for router in api.routers:
         service.app.include_router(router)

@@ -116,9 +116,9 @@ async def check_duplicates(
         raise Invalid("grid", f"yours is {caller.grid!r} and no other")
     probe, regulation, now = body.probe(), registry_of(service).regulation, service.time.now()
     known = await queries.similar(service.engine, probe, regulation, now)
-    sees = partial(_sees, caller)
-    return likeness_view(domain.liken(probe, known, regulation, now, sees))
+    return likeness_view(domain.liken(probe, known, regulation, now, partial(sees, caller)))
 
 
-def _sees(caller: Caller, known: domain.Known) -> bool:
+def sees(caller: Caller, known: domain.Known) -> bool:
+    """Whether a whistle that is alike exists for this caller."""
     return store.owns(caller, known.street, known.grid, known.initiator)

@@ -11,9 +11,7 @@ from whistle_shared.contracts.intake import Location
 from whistle_shared.contracts.vocabulary import Code, Kind, LongText, ShortText, Title, Urgency
 from whistle_shared.errors import Invalid
 from whistle_shared.privacy import masked_values
-from whistle_shared.web import Strict
-
-Reason = Annotated[LongText, Field(max_length=2000)]
+from whistle_shared.web import Reason, Strict
 
 EXAMPLE: dict[str, JsonValue] = {
     "kind": "emergency",

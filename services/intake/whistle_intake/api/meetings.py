@@ -17,7 +17,7 @@ from whistle_shared.contracts.vocabulary import Code, LongText, ShortText, Title
 from whistle_shared.db import Answer, Unit
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here, may
-from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, Strict, StrictRoute, When
+from whistle_shared.web import PROBLEMS, Blotted, OptionalIdempotencyKey, Reason, Strict, StrictRoute, When
 
 router = APIRouter(prefix="/api/v1", tags=["meetings"], route_class=StrictRoute, responses=PROBLEMS)
 
@@ -40,15 +40,15 @@ class ConveneMeeting(Strict):
 
     departments: Annotated[list[Code], Field(min_length=1, max_length=41)]
     starts_at: When
-    place: ShortText
-    agenda: Annotated[LongText, Field(max_length=2000)]
+    place: Annotated[ShortText, Blotted]
+    agenda: Reason
 
 
 class Item(Strict):
     """What one department is to do, within `limit` (`3d@work`)."""
 
     department: Code
-    title: Title
+    title: Annotated[Title, Blotted]
     limit: Annotated[str, Field(max_length=40)]
 
 
@@ -67,7 +67,7 @@ class FileMinutes(Strict):
         }
     )
 
-    minutes: LongText
+    minutes: Annotated[LongText, Blotted]
     attended: list[Code] = Field(default_factory=list, max_length=41)
     items: list[Item] = Field(default_factory=list, max_length=41)
 

@@ -86,13 +86,13 @@ async def read_whistle(
 
 
 async def _entry(service: Service, caller: Caller, line: Any) -> TimelineEntry:
-    shown = await photos.links_from(service, line.producer, _photos_in(line.key, line.data), caller)
+    shown = await photos.links_from(service, line.producer, photos_in(line.key, line.data), caller)
     return TimelineEntry(
         at=line.at, event=line.key, event_id=line.event_id, producer=line.producer, data=line.data, photos=shown
     )
 
 
-def _photos_in(key: str, data: dict[str, Any]) -> list[UUID]:
+def photos_in(key: str, data: dict[str, Any]) -> list[UUID]:
     """The photos that a department's event names."""
     if key == ResponderCheckedIn.key:
         return photos.ids_in([data["photo"]])

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from whistle_intake import commands, domain, queries, store
 from whistle_intake.api.commanding import new_id
-from whistle_intake.api.forms import EXAMPLE, DraftForm, Reason
+from whistle_intake.api.forms import EXAMPLE, DraftForm
 from whistle_intake.api.report_views import (
     ErasedView,
     ReportDetail,
@@ -27,14 +27,15 @@ from whistle_shared.contracts.vocabulary import ReportOutcome, Text
 from whistle_shared.db import Answer, Deed, Unit, note
 from whistle_shared.errors import Invalid, Unavailable
 from whistle_shared.keyring import Unreadable
-from whistle_shared.privacy import masked
 from whistle_shared.runtime import Here, Service, deed_of, may, trace_of
 from whistle_shared.web import (
     PROBLEMS,
+    Blotted,
     Cursor,
     Limit,
     OptionalIdempotencyKey,
     Page,
+    Reason,
     Strict,
     StrictRoute,
     after,
@@ -45,7 +46,7 @@ from whistle_shared.web import (
 
 router = APIRouter(prefix="/api/v1", tags=["reports"], route_class=StrictRoute, responses=PROBLEMS)
 
-Note = Annotated[Text, Field(max_length=2000)]
+Note = Annotated[Text, Field(max_length=2000), Blotted]
 _TRIAGE: list[JsonValue] = [
     {"outcome": "handling", "answer": "网格员今天下午到现场查看"},
     {"outcome": "drafted", "note": "需部门处置", "draft": EXAMPLE},
@@ -64,10 +65,12 @@ class Triage(Strict):
     draft: DraftForm | None = None
 
     def said(self) -> commands.Said:
-        """Raises Invalid for a draft where none is meant, and for none where one is."""
+        """Raises Invalid for a draft where none is meant, for none where one is, and for declining without a reason."""
         if (self.draft is not None) != (self.outcome == "drafted"):
             raise Invalid("draft", "is given with the outcome 'drafted' and with no other")
-        return commands.Said(self.outcome, masked(self.note), masked(self.answer))
+        if self.outcome == "declined" and not self.answer.strip():
+            raise Invalid("answer", "is needed: whoever reported is told why")
+        return commands.Said(self.outcome, self.note, self.answer)
 
 
 class Unmasking(Strict):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from whistle_intake import commands, queries
 from whistle_intake.api.decided import (
@@ -17,7 +17,6 @@ from whistle_intake.api.decided import (
 )
 from whistle_intake.api.registry import registry_of
 from whistle_shared.auth import Caller
-from whistle_shared.contracts.vocabulary import LongText
 from whistle_shared.db import Answer, Unit
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here, may
@@ -27,6 +26,7 @@ from whistle_shared.web import (
     Limit,
     OptionalIdempotencyKey,
     Page,
+    Reason,
     Strict,
     StrictRoute,
     When,
@@ -46,7 +46,7 @@ class DecideRequest(Strict):
     granted: bool
     due_at: When | None = None
     until: When | None = None
-    reason: Annotated[LongText, Field(max_length=2000)]
+    reason: Reason
     review: bool = False
 
 

@@ -46,6 +46,38 @@ class SuggestionList(BaseModel):
     items: list[SuggestionView]
 
 
+class Sentence(Strict):
+    """What a resident has written so far."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "楼下井盖不见了，晚上没有灯。"}]})
+
+    text: Annotated[LongText, Field(max_length=2000)]
+
+
+class NamedCategory(BaseModel):
+    """A sub-category that a resident may choose."""
+
+    category: str
+    name_zh: str
+    name_en: str
+
+
+class NamedCategories(BaseModel):
+    """The likeliest first, three at most; none where no word speaks for any."""
+
+    items: list[NamedCategory]
+
+
+@router.post("/reports/suggestions", tags=["reports"], summary="Suggest a sub-category to whoever reports")
+async def suggest_to_resident(body: Sentence, service: Here) -> NamedCategories:
+    """For residents, who show nothing; each address has a budget. What they write is kept nowhere."""
+    registry = registry_of(service)
+    found = [registry.category_by_code[each.category] for each in suggest(registry, "", body.text)]
+    return NamedCategories(
+        items=[NamedCategory(category=each.code, name_zh=each.name_zh, name_en=each.name_en) for each in found]
+    )
+
+
 @router.post("/suggestions", summary="Suggest a sub-category")
 async def suggest_category(
     body: Question, caller: Annotated[Caller, may("whistle.read")], service: Here

@@ -18,17 +18,15 @@ from whistle_intake.api.decided import (
 )
 from whistle_intake.api.registry import registry_of
 from whistle_shared.auth import Caller
-from whistle_shared.contracts.vocabulary import Code, LongText, Satisfaction, Text
+from whistle_shared.contracts.vocabulary import Code, Satisfaction, Text
 from whistle_shared.db import Answer, Unit
-from whistle_shared.privacy import masked_values
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here, may
-from whistle_shared.web import PROBLEMS, OptionalIdempotencyKey, Strict, StrictRoute
+from whistle_shared.web import PROBLEMS, Blotted, OptionalIdempotencyKey, Reason, Strict, StrictRoute
 
 router = APIRouter(prefix="/api/v1", tags=["verification"], route_class=StrictRoute, responses=PROBLEMS)
 
-Note = Annotated[Text, Field(max_length=2000)]
-Reason = Annotated[LongText, Field(max_length=2000)]
+Note = Annotated[Text, Field(max_length=2000), Blotted]
 _PARTS: JsonValue = {"arrival": 18, "people": 10, "handling": 18, "result": 27, "cooperation": 10, "citizen": 9}
 
 
@@ -193,7 +191,7 @@ async def record_callback(
 ) -> Response:
     """The whistle closes when every task is scored too; somebody dissatisfied reopens it. Numbers of a person in the
     note are blotted out, for it travels."""
-    office, said = office_of(caller), masked_values(body.model_dump())
+    office, said = office_of(caller), body.model_dump()
 
     def act(unit: Unit) -> Answer:
         return whistle_decided(commands.record_callback(unit, whistle_id, office, **said))

@@ -47,6 +47,7 @@ from whistle_intake.commands.reporting import (
 )
 from whistle_intake.commands.signing import approve_whistle, miss_signature, reject_whistle
 from whistle_intake.commands.standing import Office
+from whistle_intake.commands.timing import begin_clocks, begin_waiting, follow_clock, follow_event
 from whistle_intake.commands.verifying import urge_task, verify_task
 from whistle_intake.commands.withdrawing import withdraw_whistle
 
@@ -62,6 +63,8 @@ __all__ = [
     "Reasons",
     "Said",
     "approve_whistle",
+    "begin_clocks",
+    "begin_waiting",
     "call_tasks",
     "cancel_tasks",
     "change_task",
@@ -75,6 +78,8 @@ __all__ = [
     "edit_draft",
     "end_tasks",
     "file_minutes",
+    "follow_clock",
+    "follow_event",
     "follow_routing",
     "follow_task",
     "forget",

@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from whistle_intake import commands, store
-from whistle_intake.consumers import departments, district
+from whistle_intake import store
+from whistle_intake.consumers import departments, district, timing
 from whistle_shared.contracts import Event, EventData
 from whistle_shared.contracts import department as said_by_department
 from whistle_shared.contracts import dispatch as said_by_dispatch
@@ -28,17 +28,6 @@ def on_heard(unit: Unit, event: Event[Any]) -> None:
     whistle_id: UUID = event.data.whistle_id
     store.whistle(unit, whistle_id)
     store.tell(unit, event, whistle_id)
-
-
-def on_clock_breached(unit: Unit, event: Event[said_by_escalation.ClockBreached]) -> None:
-    """The street was late to score: the default stands."""
-    on_heard(unit, event)
-    if event.data.clock == "evaluate":
-        commands.score_by_default(unit, event)
-
-
-def on_receipt(unit: Unit, event: Event[said_by_escalation.ClocksChanged]) -> None:
-    """Ends the re-sending of a withdrawal or a decision; the consumer has seen to that."""
 
 
 SUBSCRIPTIONS: dict[type[EventData], Handler] = {
@@ -68,16 +57,16 @@ SUBSCRIPTIONS: dict[type[EventData], Handler] = {
     said_by_department.TaskResumed: departments.on_task_resumed,
     said_by_department.ScoreAppealed: on_heard,
     said_by_department.LetterReplied: on_heard,
-    said_by_escalation.ClocksChanged: on_receipt,
-    said_by_escalation.ClockWarned: on_heard,
-    said_by_escalation.ClockBreached: on_clock_breached,
-    said_by_escalation.EscalationRaised: on_heard,
+    said_by_escalation.ClocksChanged: timing.on_clocks_changed,
+    said_by_escalation.ClockWarned: timing.on_clock_warned,
+    said_by_escalation.ClockBreached: timing.on_clock_breached,
+    said_by_escalation.EscalationRaised: timing.on_escalation_raised,
     said_by_escalation.EscalationRepeated: on_heard,
     said_by_escalation.RungSkipped: on_heard,
     said_by_escalation.EscalationAcknowledged: on_heard,
-    said_by_escalation.EscalationWithdrawn: on_heard,
-    said_by_escalation.EscalationResolved: on_heard,
-    said_by_escalation.DeadlineRecomputed: on_heard,
+    said_by_escalation.EscalationWithdrawn: timing.on_escalation_ended,
+    said_by_escalation.EscalationResolved: timing.on_escalation_ended,
+    said_by_escalation.DeadlineRecomputed: timing.on_deadline_recomputed,
     said_by_escalation.TaskReminded: on_heard,
     said_by_escalation.LetterIssued: on_heard,
     said_by_escalation.ClockOverlooked: on_heard,

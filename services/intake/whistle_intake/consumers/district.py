@@ -25,6 +25,7 @@ def on_whistle_dispatched(unit: Unit, event: Event[WhistleDispatched]) -> None:
     data = event.data
     commands.follow_routing(unit, data.whistle_id, data.round, routed=True)
     commands.call_tasks(unit, data, event.time)
+    commands.begin_clocks(unit, data)
     store.tell(unit, event, data.whistle_id)
     commands.note_called(unit, data.whistle_id, event.causation_id)
     commands.close_if_done(unit, data.whistle_id)
@@ -32,6 +33,7 @@ def on_whistle_dispatched(unit: Unit, event: Event[WhistleDispatched]) -> None:
 
 def on_whistle_unrouted(unit: Unit, event: Event[WhistleUnrouted]) -> None:
     commands.follow_routing(unit, event.data.whistle_id, event.data.round, routed=False)
+    commands.begin_waiting(unit, event.data)
     store.tell(unit, event, event.data.whistle_id)
 
 
@@ -47,6 +49,7 @@ def on_return_decided(unit: Unit, event: Event[ReturnDecided | DisputeDecided]) 
     commands.follow_task(unit, data.whistle_id, data.task_id, data.department, settled_at=event.time)
     commands.end_tasks(unit, data.whistle_id, data.ended)
     commands.call_tasks(unit, data, event.time)
+    commands.begin_clocks(unit, data)
     if data.lead is not None:
         commands.give_lead(unit, data.whistle_id, data.lead, event.time)
     store.tell(unit, event, data.whistle_id)

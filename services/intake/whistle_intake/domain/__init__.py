@@ -2,6 +2,7 @@
 
 from whistle_intake.domain.callbacks import Callback
 from whistle_intake.domain.callbacks import check as check_callback
+from whistle_intake.domain.clocks import Clock, begun, next_due, told_due, told_rung, told_status, told_warning
 from whistle_intake.domain.likeness import Alike, Known, Likeness, Probe, liken, since
 from whistle_intake.domain.matter import Matter, check, gate, own_duties, raised
 from whistle_intake.domain.meetings import Meeting, attend, minute
@@ -77,6 +78,7 @@ __all__ = [
     "WITHDRAWABLE",
     "Alike",
     "Callback",
+    "Clock",
     "Contact",
     "Course",
     "Desk",
@@ -108,6 +110,7 @@ __all__ = [
     "all_scored",
     "approve",
     "attend",
+    "begun",
     "business_day",
     "by_default",
     "called_again",
@@ -130,6 +133,7 @@ __all__ = [
     "legal",
     "liken",
     "minute",
+    "next_due",
     "number",
     "own_duties",
     "place_of",
@@ -144,6 +148,10 @@ __all__ = [
     "subject_of",
     "submit",
     "submitted",
+    "told_due",
+    "told_rung",
+    "told_status",
+    "told_warning",
     "triage",
     "with_task",
     "withdraw",

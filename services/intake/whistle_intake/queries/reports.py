@@ -1,10 +1,11 @@
 """Read models of reports: a page of them, one with what was said of it, and how far one has come."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_intake import domain, store, tables
@@ -19,6 +20,10 @@ _STATE: ColumnElement[str] = case(
     else_=_r.stage,
 )
 """As `domain.Report.state`."""
+# The first half is the index's own, word by word; it knows nothing of whistles.
+_UNDECIDED = and_(text("report.stage not in ('handled', 'declined')"), _STATE.in_(domain.OPEN_REPORTS))
+Pile = Literal["mine", "below", "past"]
+"""On a desk: what waits here for a word, what waits on the desks below, and what was decided."""
 _CONCERNING = _w.stage.label("whistle"), _w.whistle_id.label("course_id"), _p.contact, _p.words
 
 
@@ -53,6 +58,39 @@ async def reports(
     async with engine.connect() as connection:
         rows: Sequence[Any] = (await connection.execute(query)).all()
     return rows
+
+
+async def pile(
+    engine: AsyncEngine, caller: Caller, level: domain.Desk | None, pile: Pile, after: UUID | None, limit: int
+) -> Sequence[Any]:
+    """A page of a desk's pile, of the caller's place: what waits oldest first, what was decided newest first. Who has
+    no desk (`level` None) finds whatever waits, wherever, in `mine`."""
+    query = _of_place(_reports(), caller).limit(limit)
+    if pile == "past":
+        query = query.where(not_(_UNDECIDED)).order_by(_r.report_id.desc())
+    else:
+        query = query.where(_UNDECIDED, _r.desk.in_(_desks(level, pile))).order_by(_r.report_id)
+    if after is not None:
+        query = query.where(_r.report_id < after if pile == "past" else _r.report_id > after)
+    async with engine.connect() as connection:
+        rows: Sequence[Any] = (await connection.execute(query)).all()
+    return rows
+
+
+def _desks(level: domain.Desk | None, pile: Pile) -> Sequence[domain.Desk]:
+    if level is None:
+        return domain.DESKS if pile == "mine" else ()
+    return (level,) if pile == "mine" else domain.DESKS[: domain.DESKS.index(level)]
+
+
+async def settled(engine: AsyncEngine, caller: Caller, since: datetime) -> Mapping[str, int]:
+    """Of the reports of the caller's place that have come since then: how many each desk settled by itself, and how
+    many became a `whistle`. Declined ones do not count."""
+    where = case((_r.stage == "drafted", "whistle"), else_=_r.desk).label("at")
+    query = select(where, func.count().label("n")).where(_r.submitted_at >= since, _r.stage.in_(("handled", "drafted")))
+    async with engine.connect() as connection:
+        rows = await connection.execute(_of_place(query, caller).group_by(where))
+        return {row.at: row.n for row in rows}
 
 
 async def report(engine: AsyncEngine, caller: Caller, report_id: UUID) -> tuple[Any, list[domain.Turn]]:

@@ -1,6 +1,7 @@
 """Rows to whistles and back, for a whole batch at a time."""
 
 from whistle_intake.store.callers import of_caller, of_place, owns
+from whistle_intake.store.clocks import clocks, load_clocks, save_clock, to_clock
 from whistle_intake.store.codes import code_again, code_tags, new_code, phone_tags
 from whistle_intake.store.decisions import keep_score, to_callback, to_meeting, to_request
 from whistle_intake.store.numbers import Numbers, next_number
@@ -59,6 +60,7 @@ __all__ = [
     "blank",
     "calendar",
     "claim_unsigned",
+    "clocks",
     "code_again",
     "code_tags",
     "explain",
@@ -68,6 +70,7 @@ __all__ = [
     "keep_score",
     "key_name",
     "load",
+    "load_clocks",
     "load_whistles",
     "matter",
     "new_code",
@@ -81,6 +84,7 @@ __all__ = [
     "regulation",
     "report",
     "save",
+    "save_clock",
     "save_report",
     "say",
     "say_of_report",
@@ -90,6 +94,7 @@ __all__ = [
     "similar",
     "tell",
     "to_callback",
+    "to_clock",
     "to_contact",
     "to_meeting",
     "to_report",

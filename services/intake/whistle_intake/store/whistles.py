@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import exists, or_, select
 
 from whistle_intake import domain, tables
+from whistle_intake.store.clocks import load_clocks
 from whistle_intake.store.decisions import load_decisions, save_decisions
 from whistle_intake.store.numbers import draw
 from whistle_intake.store.reference import Reference
@@ -45,13 +46,14 @@ select whistle_id from due where pg_try_advisory_xact_lock(hashtextextended(whis
 async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
     """Fetch the whistles of a batch with their tasks, what the commands want, and the numbers it needs.
 
-    What is said of a matter is fetched for commands only: events do without. A mere receipt is about nothing here.
+    What is said of a matter is fetched for commands only: events do without. A mere receipt is about nothing but time.
     """
     wants = [(work, work.wants or _NOTHING) for work in works if work.whistle is not None and not _is_receipt(work)]
     stored = [(work, wish) for work, wish in wants if wish.number is None]
     ids = [whistle_id for work, _ in stored for whistle_id in (work.whistle, work.also) if whistle_id is not None]
     if ids:
         await load_whistles(unit, ids)
+    await load_clocks(unit, works)
     commanded = [
         whistle_id
         for work, _ in stored
@@ -136,6 +138,7 @@ def add(
         state=new.state,
         override_reason=override,
         distinct_reason=distinct,
+        due_at=None,
     )
 
 

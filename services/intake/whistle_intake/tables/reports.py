@@ -51,6 +51,9 @@ report = Table(
     ),
     CheckConstraint("num_nulls(contacted, solved, satisfaction, rated_at) in (0, 4)", name="report_rating"),
     Index("report_street", "street", "report_id"),
+    # What may still wait on a desk, and what has come lately.
+    Index("report_undecided", "street", "report_id", postgresql_where=text("stage not in ('handled', 'declined')")),
+    Index("report_time", "street", "submitted_at"),
     Index("report_whistle", "whistle_id", postgresql_where=text("whistle_id is not null")),
 )
 

@@ -1,5 +1,6 @@
 """`whistle` holds what is said of the matter now, its stage and the derived state; `street_counter` the numbers given
-out. Category, grid and point stand beside the facts to be searched for whistles that are alike."""
+out. Category, grid and point stand beside the facts to be searched for whistles that are alike; `due_at`, when the
+first running clock runs out, for lists to be ordered by."""
 
 from sqlalchemy import CheckConstraint, Column, DateTime, Double, Index, Integer, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -34,6 +35,7 @@ whistle = Table(
     Column("blown_at", DateTime(timezone=True)),
     Column("closed_at", DateTime(timezone=True)),
     Column("withdrawn_at", DateTime(timezone=True)),
+    Column("due_at", DateTime(timezone=True)),
     CheckConstraint("round >= 1", name="whistle_round"),
     CheckConstraint("routing in ('pending', 'unrouted', 'dispatched')", name="whistle_routing"),
     CheckConstraint(
@@ -47,6 +49,8 @@ whistle = Table(
     ),
     CheckConstraint("signature in ('owed', 'given', 'missed', 'late')", name="whistle_signature"),
     Index("whistle_street", "street", "whistle_id"),
+    Index("whistle_board", "street", "state", "due_at", "whistle_id"),
+    Index("whistle_board_of_district", "state", "due_at", "whistle_id"),
     Index("whistle_initiator", "initiator", "whistle_id", postgresql_where=text("initiator is not null")),
     Index(
         "whistle_same_grid",
@@ -57,6 +61,12 @@ whistle = Table(
         postgresql_where=text("stage in ('open', 'closed')"),
     ),
     Index("whistle_near", "category", "stage", "latitude", postgresql_where=text("latitude is not null")),
+    Index(
+        "whistle_unsigned_by_street",
+        "street",
+        "signature_due_at",
+        postgresql_where=text("signature in ('owed', 'missed')"),
+    ),
     Index("whistle_unsigned", "signature_due_at", postgresql_where=text("signature = 'owed'")),
 )
 

@@ -117,6 +117,7 @@ CREATE TABLE idempotency (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (caller, key)
 );
+CREATE INDEX idempotency_created_at ON idempotency (created_at);
 CREATE TABLE inbox (
     event_id UUID NOT NULL,
     digest BYTEA,
@@ -238,6 +239,8 @@ CREATE TABLE report (
     CONSTRAINT report_rating CHECK (num_nulls(contacted, solved, satisfaction, rated_at) in (0, 4))
 );
 CREATE INDEX report_street ON report (street, report_id);
+CREATE INDEX report_time ON report (street, submitted_at);
+CREATE INDEX report_undecided ON report (street, report_id) WHERE stage not in ('handled', 'declined');
 CREATE INDEX report_whistle ON report (whistle_id) WHERE whistle_id is not null;
 CREATE TABLE report_step (
     report_id UUID NOT NULL, number INTEGER NOT NULL, at TIMESTAMP WITH TIME ZONE NOT NULL, outcome TEXT NOT NULL,
