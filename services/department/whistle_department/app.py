@@ -3,9 +3,9 @@
 from functools import partial
 
 import whistle_department
-from whistle_department import api, consumers, store
+from whistle_department import api, consumers, pages, store
 from whistle_department.settings import Settings
-from whistle_shared import entrance, photos
+from whistle_shared import photos
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timesource import TimeSource
 
@@ -23,7 +23,7 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
         walled=True,
     )
     service.ready_checks.append(partial(api.registry_missing, service))
-    entrance.install(service)
+    pages.install(service)
     photos.install(service)
     service.app.include_router(api.router)
     return service

@@ -1,18 +1,33 @@
 """Read models: a page of tasks, one task with everything the department knows of it, letters, meetings."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, Select, Table, Text, and_, cast, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from whistle_department import domain, store, tables
 from whistle_shared.auth import Caller
+from whistle_shared.db import among
 from whistle_shared.errors import Invalid, NotFound
 
 Order = Literal["newest", "due"]
@@ -69,8 +84,7 @@ async def tasks(
     Raises Invalid for a cursor that is not a task of the caller's.
     """
     t = tables.task.c
-    short = tables.whistle.c.facts.op("-", return_type=JSONB)(cast(_LONG_FACTS, ARRAY(Text))).label("facts")
-    query = _joined(short, caller).limit(limit)
+    query = _joined(_short_facts(), caller).limit(limit)
     if department is not None:
         query = query.where(t.department == department)
     if state is not None:
@@ -196,3 +210,127 @@ async def _whistle(engine: AsyncEngine, caller: Caller, table: Table, noun: str,
         raise NotFound(f"{noun} {key}")
     whistle_id: UUID = row.whistle_id
     return whistle_id
+
+
+# -- what the pages list -----------------------------------------------------------------------------------------
+
+
+_MANY = 1_000
+_ASKS = ("return", "extension", "suspension")
+_WAITING_FOR_ANSWER = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The groups of an inbox, each what is due first, first, and before that what is critical among those that wait to
+    be acknowledged; and how many there are of each, counted up to 1,000."""
+
+    waiting: Sequence[Found]
+    ahead: Sequence[Found]
+    late: Sequence[Found]
+    counts: tuple[int, int, int]
+
+
+async def inbox(engine: AsyncEngine, caller: Caller, now: datetime, limit: int) -> Inbox:
+    """What waits for its acknowledgement, what runs out next, and what has run out, at most `limit` of each."""
+    t = tables.task.c
+    acknowledged = and_(t.state != "dispatched", t.due_at.is_not(None))
+    groups = (t.state == "dispatched", and_(acknowledged, t.due_at > now), and_(acknowledged, t.due_at <= now))
+    # What is critical must not stand below lateness that is days old.
+    critical = (tables.whistle.c.facts["urgency"].astext == "critical").desc()
+    by_due = (t.due_at.asc().nulls_last(), t.task_id)
+    orders: tuple[tuple[Any, ...], ...] = ((critical, *by_due), by_due, by_due)
+    short = _short_facts()
+    async with _snapshot(engine) as connection:
+        rows: list[Sequence[Any]] = []
+        counts = []
+        for group, order in zip(groups, orders, strict=True):
+            query = _joined(short, caller).where(group).order_by(*order).limit(limit)
+            rows.append((await connection.execute(query)).all())
+            counts.append(len(rows[-1]) if len(rows[-1]) < limit else await _count(connection, caller, group))
+        found = iter(await _found(connection, [row for group_rows in rows for row in group_rows]))
+        waiting, ahead, late = ([next(found) for _ in group_rows] for group_rows in rows)
+    return Inbox(waiting, ahead, late, (counts[0], counts[1], counts[2]))
+
+
+async def _count(connection: AsyncConnection, caller: Caller, where: ColumnElement[bool]) -> int:
+    some = _own(select(literal(1)).select_from(tables.task), tables.task.c.department, caller).where(where)
+    counted = await connection.execute(select(func.count()).select_from(some.limit(_MANY).subquery()))
+    return int(counted.scalar_one())
+
+
+def _short_facts() -> Any:
+    return tables.whistle.c.facts.op("-", return_type=JSONB)(cast(_LONG_FACTS, ARRAY(Text))).label("facts")
+
+
+async def in_hand(engine: AsyncEngine, caller: Caller, limit: int) -> list[Found]:
+    """What waits for the department to do something, by what runs out first."""
+    t = tables.task.c
+    query = _joined(_short_facts(), caller).where(tables.IN_HAND)
+    query = query.order_by(t.due_at.asc().nulls_last(), t.task_id).limit(limit)
+    async with _snapshot(engine) as connection:
+        return await _found(connection, (await connection.execute(query)).all())
+
+
+async def brief(engine: AsyncEngine, caller: Caller, task_id: UUID) -> Any:
+    """A task's own columns and its whistle's facts, nothing replayed. Raises NotFound."""
+    query = _joined(tables.whistle.c.facts, caller).where(tables.task.c.task_id == task_id)
+    async with engine.connect() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(f"task {task_id}")
+    return row
+
+
+def _lines(caller: Caller, *more: Any) -> Select[Any]:
+    """Lines of the log with the task they are about and its whistle's facts."""
+    e, t, w = tables.entry.c, tables.task.c, tables.whistle.c
+    query = (
+        select(e.step, e.at, e.person, e.by, e.detail, t.task_id, t.department, t.state, _short_facts(), *more)
+        .join_from(tables.entry, tables.task, e.task_id == t.task_id)
+        .join(tables.whistle, and_(t.whistle_id == w.whistle_id, t.round == w.round))
+    )
+    return _own(query, t.department, caller).order_by(e.at.desc())
+
+
+async def asked(engine: AsyncEngine, caller: Caller, now: datetime, limit: int) -> Sequence[Any]:
+    """What the department has asked for and nobody has decided yet, newest first: about what is in its hands, and
+    appeals of the last 90 days."""
+    e, decision = tables.entry.c, tables.entry.alias("decision")
+    same = decision.c.detail["request_id"].astext == e.detail["request_id"].astext
+    decided = exists().where(decision.c.whistle_id == e.whistle_id, decision.c.step == "decision", same)
+    about_work = and_(e.step.in_(_ASKS), tables.task.c.whistle_id == e.whistle_id, tables.IN_HAND)
+    appealed = and_(e.step == "appeal", e.at > now - _WAITING_FOR_ANSWER)
+    async with engine.connect() as connection:
+        rows: list[Any] = []
+        for kind in (about_work, appealed):
+            rows += (await connection.execute(_lines(caller).where(kind, ~decided).limit(limit))).all()
+    return sorted(rows, key=lambda row: row.at, reverse=True)[:limit]
+
+
+async def scored(engine: AsyncEngine, caller: Caller, limit: int) -> Sequence[Any]:
+    """The latest scores, newest first."""
+    async with engine.connect() as connection:
+        query = _lines(caller).where(tables.entry.c.step == "evaluation").limit(limit)
+        rows: Sequence[Any] = (await connection.execute(query)).all()
+        return rows
+
+
+async def tasks_of(engine: AsyncEngine, caller: Caller, whistle_ids: Collection[UUID]) -> dict[tuple[UUID, str], Any]:
+    """The caller's newest task under each of these whistles, by whistle and department, with the whistle's facts."""
+    query = _joined(_short_facts(), caller).where(among(tables.task.c.whistle_id, whistle_ids))
+    async with engine.connect() as connection:
+        rows = await connection.execute(query.order_by(tables.task.c.round, tables.task.c.dispatched_at))
+        return {(row.whistle_id, row.department): row for row in rows}
+
+
+async def handovers(engine: AsyncEngine, caller: Caller, after: UUID | None, limit: int) -> list[domain.Handover]:
+    """A page of the hand-overs in the caller's department, newest first. Raises Invalid for a foreign cursor."""
+    async with engine.connect() as connection:
+        return await store.handovers(connection, None if caller.scope == "*" else caller.scope, after, limit)
+
+
+async def open_tasks(engine: AsyncEngine, caller: Caller) -> list[dict[str, Any]]:
+    """What a hand-over would list now."""
+    async with engine.connect() as connection:
+        return await store.open_tasks(connection, None if caller.scope == "*" else caller.scope)

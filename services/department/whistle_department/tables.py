@@ -1,5 +1,5 @@
 """department's tables: its tasks, the log of what was done to them or said about them, and what it has been told of
-their clocks; the letters it is to answer and the meetings it is called to.
+their clocks; the letters it is to answer, the meetings it is called to, and the hand-overs of its duty desk.
 
 `entry`, `clock` and `escalation` may hold rows of tasks that have not arrived yet: an early fact waits there for its
 late parent (EVENTS.md R5). `task.state` and `task.due_at` follow from the log and the clocks, for lists to select by.
@@ -23,10 +23,17 @@ from sqlalchemy import (
     Uuid,
     column,
     event,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
+
+# What is the department's turn, or was until it gave it away: not yet submitted, and no end.
+_IN_HAND = (
+    "state in ('dispatched', 'acknowledged', 'arrived', 'working', 'return_requested', 'disputed', 'suspended', "
+    "'rework')"
+)
 
 whistle = Table(
     "whistle",
@@ -69,7 +76,11 @@ task = Table(
     Index("task_newest", "dispatched_at", "task_id"),
     Index("task_newest_of_department", "department", "dispatched_at", "task_id"),
     Index("task_due", "department", "due_at", "task_id", postgresql_where=column("due_at").is_not(None)),
+    Index("task_due_anywhere", "due_at", "task_id", postgresql_where=column("due_at").is_not(None)),
+    Index("task_in_hand", "department", "state", "due_at", "task_id", postgresql_where=text(_IN_HAND)),
 )
+IN_HAND = text(f"task.{_IN_HAND}")
+"""Of `task`: whether the department is to do something."""
 
 entry = Table(
     "entry",
@@ -92,6 +103,8 @@ entry = Table(
     ),
     CheckConstraint("(task_id is null) = (step in ('cancellation', 'closing'))", name="entry_task"),
     Index("entry_whistle", "whistle_id", "position"),
+    Index("entry_appealed", "at", postgresql_where=text("step = 'appeal'")),
+    Index("entry_scored", "at", postgresql_where=text("step = 'evaluation'")),
 )
 
 clock = Table(
@@ -177,6 +190,27 @@ invitation = Table(
     Index("invitation_newest_of_department", "department", "starts_at", "meeting_id"),
 )
 
+handover = Table(
+    "handover",
+    metadata,
+    Column("handover_id", Uuid, primary_key=True),
+    Column("department", Text, nullable=False),
+    Column("offered_at", DateTime(timezone=True), nullable=False),
+    Column("offered_by", Uuid, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("successor", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("tasks", JSONB, nullable=False),
+    Column("replaced_at", DateTime(timezone=True)),
+    Column("accepted_at", DateTime(timezone=True)),
+    Column("accepted_by", Uuid),
+    Column("accepted_person", Text),
+    CheckConstraint("num_nulls(accepted_at, accepted_by, accepted_person) in (0, 3)", name="handover_accepted"),
+    CheckConstraint("replaced_at is null or accepted_at is null", name="handover_once"),
+    CheckConstraint("accepted_by is null or accepted_by <> offered_by", name="handover_to_somebody_else"),
+    Index("handover_newest_of_department", "department", "offered_at", "handover_id"),
+)
+
 _REACH = "current_setting('whistle.departments', true)"
 _ALL = f"(select {_REACH}) = '*'"
 _OWN = f"department = any ((select string_to_array({_REACH}, ','))::text[])"
@@ -189,6 +223,7 @@ WALLS: dict[Table, str] = {
     task: _OWN,
     letter: _OWN,
     invitation: _OWN,
+    handover: _OWN,
     whistle: _OF_THE_WHISTLE.format("whistle", "t.round = whistle.round"),
     # Who leads and whose task has ended is told to all who are called under the whistle; the rest is a task's own.
     entry: _OF_THE_WHISTLE.format("entry", f"(t.task_id = entry.task_id or {_TO_ALL_CALLED})"),

@@ -15,7 +15,7 @@ from whistle_shared.contracts.vocabulary import (
     SuspensionReason,
     Text,
 )
-from whistle_shared.web import Strict, When
+from whistle_shared.web import Blotted, Reason, Strict, When
 
 
 def _text_only(value: object) -> object:
@@ -27,7 +27,6 @@ def _text_only(value: object) -> object:
 Id = Annotated[UUID, BeforeValidator(_text_only), Field(strict=False)]
 Person = Annotated[Text, StringConstraints(min_length=1, max_length=100), Field(description="The duty person's name")]
 Note = Annotated[LongText, Field(max_length=5000)]
-Reason = Annotated[LongText, Field(max_length=2000)]
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -162,7 +161,7 @@ class Resume(Strict):
     model_config = _example({"person": "王建国", "reason": "审批已下达"})
 
     person: Person
-    reason: ShortText | Literal[""] = ""
+    reason: Annotated[ShortText, Blotted] | Literal[""] = ""
 
 
 class Appeal(Strict):
@@ -181,3 +180,22 @@ class Reply(Strict):
 
     person: Person
     reply: Note
+
+
+class HandOver(Strict):
+    """One shift hands over to the next (交接班): what lies open is listed by the service."""
+
+    model_config = _example({"person": "王建国", "successor": "李敏", "note": "东门路井盖已围挡，备件明早到。"})
+
+    person: Person
+    successor: Annotated[Person, Field(description="Who is to take over")]
+    note: Note | Literal[""] = ""
+
+
+class TakeOver(Strict):
+    """The next shift has read what lies open, and takes it over."""
+
+    model_config = _example({"person": "李敏", "tasks": ["019c5a70-5b1c-7c3e-9f0a-3d2b8a6c4e11"]})
+
+    person: Person
+    tasks: list[Id] = Field([], max_length=500, description="Every task of the hand-over that is still open")

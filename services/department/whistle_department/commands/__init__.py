@@ -1,7 +1,7 @@
 """department's use cases, one function each: load, decide, save, emit.
 
 `hearing` takes in what others say, `steps` are the work on a task, `requests` what only others may decide, `letters`
-the answers to formal letters.
+the answers to formal letters, `shifts` the hand-overs of the duty desk.
 """
 
 from whistle_department.commands.hearing import (
@@ -22,6 +22,7 @@ from whistle_department.commands.requests import (
     request_return,
     resume,
 )
+from whistle_department.commands.shifts import hand_over, take_over
 from whistle_department.commands.steps import (
     Actor,
     acknowledge_task,
@@ -44,6 +45,7 @@ __all__ = [
     "depart",
     "follow_clock",
     "follow_escalation",
+    "hand_over",
     "hear",
     "invite",
     "keep_letter",
@@ -54,4 +56,5 @@ __all__ = [
     "request_return",
     "resume",
     "submit",
+    "take_over",
 ]

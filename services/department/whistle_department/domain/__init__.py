@@ -1,7 +1,7 @@
 """A department's duty under a whistle: what is open, what was said of it, what it sees of its time. Pure.
 
 `task` is the duty with its state, `log` what makes it so, `asking` the bounds of requests and plans, `clocks` its time,
-`moves` its state diagram.
+`moves` its state diagram; `shifts` hands the duty desk over.
 """
 
 from whistle_department.domain.asking import (
@@ -14,6 +14,7 @@ from whistle_department.domain.asking import (
     check_milestone,
     check_return,
     check_suspension,
+    longest_extension,
     return_window,
 )
 from whistle_department.domain.clocks import (
@@ -21,6 +22,7 @@ from whistle_department.domain.clocks import (
     Breach,
     Clock,
     Escalation,
+    answered,
     assistants_breaches,
     banner,
     clocks_of,
@@ -32,6 +34,7 @@ from whistle_department.domain.clocks import (
 )
 from whistle_department.domain.log import STEPS, Entry, EntryStep, Heard, apply, concerns, told
 from whistle_department.domain.moves import MOVES, Move
+from whistle_department.domain.shifts import Desk, Handover, HandoverState, accepted, desk_of
 from whistle_department.domain.task import (
     AWAITED,
     ENDED,
@@ -61,11 +64,14 @@ __all__ = [
     "Breach",
     "Clock",
     "Decision",
+    "Desk",
     "Entry",
     "EntryStep",
     "Escalation",
     "Evaluation",
     "Extension",
+    "Handover",
+    "HandoverState",
     "Heard",
     "Move",
     "Request",
@@ -77,6 +83,8 @@ __all__ = [
     "Suspension",
     "Task",
     "Term",
+    "accepted",
+    "answered",
     "appeal_window",
     "apply",
     "assistants_breaches",
@@ -88,7 +96,9 @@ __all__ = [
     "check_suspension",
     "clocks_of",
     "concerns",
+    "desk_of",
     "legal_steps",
+    "longest_extension",
     "may_attend",
     "next_due",
     "open_milestones",

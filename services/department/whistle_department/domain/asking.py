@@ -77,6 +77,29 @@ def check_extension(
     task: Task, name: ClockName, due_at: datetime, told: Mapping[ClockName, Clock], now: datetime, rules: Rules
 ) -> Extension:
     """More time for one clock, asked for before it is due, by at most the regulation's share of its original limit."""
+    asked, latest = _askable(task, name, told, now, rules)
+    if due_at <= asked.current_due_at:
+        raise Invalid("due_at", "must be later than the present due time")
+    if due_at > latest:
+        percent = rules.registry.regulation.more_time.percent
+        raise Invalid("due_at", f"at most {percent} % of the limit is added: until {latest.isoformat()}")
+    return asked
+
+
+def longest_extension(
+    task: Task, name: ClockName, told: Mapping[ClockName, Clock], now: datetime, rules: Rules
+) -> datetime | None:
+    """Until when more time may be asked for one clock (UTC); None: it may not be asked for."""
+    try:
+        return _askable(task, name, told, now, rules)[1]
+    except (IllegalTransition, Invalid):
+        return None
+
+
+def _askable(
+    task: Task, name: ClockName, told: Mapping[ClockName, Clock], now: datetime, rules: Rules
+) -> tuple[Extension, datetime]:
+    """The request that may be made, and the latest due time that it may name."""
     require(task, "extension", now)
     setting = rules.registry.regulation.more_time
     before = [request for request in task.asked("extension") if request.detail["clock"] == name]
@@ -91,12 +114,8 @@ def check_extension(
     current = max([clock.due_at, *_granted(before)])
     if current <= now:
         raise Invalid("clock", f"the limit of {name} has passed")
-    if due_at <= current:
-        raise Invalid("due_at", "must be later than the present due time")
-    latest = _extended(task, term, current, setting.percent, rules.calendar)
-    if due_at > latest:
-        raise Invalid("due_at", f"at most {setting.percent} % of the limit is added: until {latest.isoformat()}")
-    return Extension(current, len(before) + 1, "street" if not before else "district")
+    asked = Extension(current, len(before) + 1, "street" if not before else "district")
+    return asked, _extended(task, term, current, setting.percent, rules.calendar)
 
 
 def _granted(before: Sequence[Request]) -> list[datetime]:

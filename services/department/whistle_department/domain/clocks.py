@@ -96,12 +96,12 @@ def next_due(task: Task, told: Mapping[ClockName, Clock]) -> datetime | None:
     """
     if task.state in ("accepted", "evaluated", *ENDED):
         return None
-    over = _answered(task) | (_paused(task) if task.suspension else frozenset())
+    over = answered(task) | (_paused(task) if task.suspension else frozenset())
     running = (clock for clock in clocks_of(task, told) if clock.status == "running" and clock.name not in over)
     return min((clock.due_at for clock in running if clock.due_at), default=None)
 
 
-def _answered(task: Task) -> frozenset[ClockName]:
+def answered(task: Task) -> frozenset[ClockName]:
     """The clocks that are not for the department to answer (any more): its own steps have stopped them, or they are
     the street's and the district's. Source: DOMAIN.md C.3, the submission ends all but the restoring; after an order
     to do it again the resolve clock runs on."""
@@ -112,11 +112,11 @@ def _answered(task: Task) -> frozenset[ClockName]:
         "plan": task.milestones.get("plan"),
         "restore": task.milestones.get("restore"),
     }
-    answered = _NOT_OURS | {name for name, stamp in stamps.items() if stamp}
+    over = _NOT_OURS | {name for name, stamp in stamps.items() if stamp}
     if task.attempt:
-        answered |= {"contain", "plan", "first_meeting"}
-        answered |= frozenset() if task.attempt in task.reworks else {"resolve"}
-    return answered
+        over |= {"contain", "plan", "first_meeting"}
+        over |= frozenset() if task.attempt in task.reworks else {"resolve"}
+    return over
 
 
 def _paused(task: Task) -> frozenset[ClockName]:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_department import domain, tables
+from whistle_department.store import handovers
 from whistle_shared.contracts.intake import WhistleFacts
 from whistle_shared.contracts.vocabulary import ClockName, RungForm
 from whistle_shared.db import Unit, Work, among, columns_of
@@ -73,10 +74,11 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a command needs beside its whistle: one letter, or one meeting's invitations."""
+    """What a command needs beside its whistle: one letter, one meeting's invitations; or a department's duty desk."""
 
     letter: UUID | None = None
     meeting: UUID | None = None
+    desk: str | None = None
 
 
 @dataclass(slots=True)
@@ -131,6 +133,8 @@ async def _load_wanted(unit: Unit, wanted: Sequence[Wanted]) -> None:
         for row in await unit.connection.execute(select(v).where(among(v.c.meeting_id, meetings))):
             if row.whistle_id in unit.cases:
                 case(unit, row.whistle_id).invitations[row.meeting_id, row.department] = _from_row(Invitation, row)
+
+    await handovers.load(unit, {each.desk for each in wanted if each.desk})
 
 
 async def told_of(connection: AsyncConnection, whistle_ids: Collection[UUID]) -> dict[UUID, Told]:
@@ -344,7 +348,9 @@ def save_invitation(unit: Unit, after: Invitation) -> None:
 
 
 def shown(unit: Unit, subject: UUID) -> dict[str, Any] | None:
-    """What a loaded whistle looks like to the audit: its tasks here. None: nothing is known of it."""
+    """What a loaded whistle (or a duty desk) looks like to the audit: its tasks here. None: nothing is known of it."""
+    if subject in unit.ledgers:
+        return handovers.shown(unit.ledgers[subject])
     known: Case | None = unit.cases.get(subject)
     if known is None or not known.tasks:
         return None
