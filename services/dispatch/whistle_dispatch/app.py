@@ -1,9 +1,8 @@
 """The only wiring of dispatch."""
 
 import whistle_dispatch
-from whistle_dispatch import api, consumers, store, timers
+from whistle_dispatch import api, consumers, pages, store, timers
 from whistle_dispatch.settings import Settings
-from whistle_shared import entrance
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timers import Timer
 from whistle_shared.timesource import TimeSource
@@ -24,6 +23,6 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
     umpire = timers.Umpire(service.group, service.replica)
     timer = Timer(umpire.fire, service.consumer.caught_up_to, service.time, settings.grace_seconds)
     service.duties["timer"] = timer.run
-    entrance.install(service)
+    pages.install(service)
     service.app.include_router(api.router)
     return service

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_dispatch import domain, tables
@@ -27,7 +27,7 @@ from whistle_shared.replica import Replica
 # A receipt needs nothing read; where no request is decided or asked, the desk's tables are left alone.
 _RECEIPTS: tuple[type[EventData], ...] = (TasksReceived, ClocksArmed)
 _WITHOUT_DESK: tuple[type[EventData], ...] = (WhistleBlown, EscalationRaised, MeetingMinuted)
-_REGISTRY = UUID(int=0)
+_REGISTRY, _CALENDAR, _EDITION = (UUID(int=n) for n in range(3))
 # Whistles with an undecided return, each locked for this transaction unless another one holds it.
 _CLAIM = """
 with due as materialized (
@@ -45,6 +45,11 @@ class Adoption:
     precedent_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a change of the pack wants loaded (`Work.wants`): the newest registry, held fast, and its edition."""
+
+
 async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
     """Fetch what is known about the whistles of a batch, and no more of it than its pieces of work need."""
     unit.reference = replica
@@ -58,8 +63,10 @@ async def load(replica: Replica, unit: Unit, works: Sequence[Work]) -> None:
             desk.add(work.whistle)
     unit.cases.update(await dispatches(unit.connection, wanted, desk))
     adopted = [work.wants.precedent_id for work in works if isinstance(work.wants, Adoption)]
+    if adopted or any(isinstance(work.wants, Revision) for work in works):
+        await _load_registry(replica, unit)
     if adopted:
-        await _load_precedents(replica, unit, adopted)
+        await _load_precedents(unit, adopted)
 
 
 async def load_whistles(replica: Replica, unit: Unit, ids: Sequence[UUID]) -> None:
@@ -68,10 +75,15 @@ async def load_whistles(replica: Replica, unit: Unit, ids: Sequence[UUID]) -> No
     unit.cases.update(await dispatches(unit.connection, ids, ids))
 
 
-async def _load_precedents(replica: Replica, unit: Unit, ids: Sequence[UUID]) -> None:
+async def _load_registry(replica: Replica, unit: Unit) -> None:
     """INVARIANT: one registry follows another: whoever changes it holds it fast and has read the newest."""
     await unit.lock(["registry"])
     await replica.refresh(unit.connection)
+    newest = (await unit.connection.execute(select(func.max(tables.edition.c.number)))).scalar_one()
+    unit.cases[_EDITION] = newest or 0
+
+
+async def _load_precedents(unit: Unit, ids: Sequence[UUID]) -> None:
     t = tables.precedent
     for row in await unit.connection.execute(select(t).where(among(t.c.precedent_id, ids))):
         unit.cases[row.precedent_id] = ruling_of(row)
@@ -218,6 +230,11 @@ def _rules(replica: Replica, registry_version: int, calendar_version: int) -> Ru
     return Rules(replica.registry, replica.calendar())
 
 
+def rules_now(replica: Replica) -> Rules:
+    """The registry and calendar in force, for a page. Raises Unavailable before the first pack is loaded."""
+    return _rules(replica, registry(replica).version, replica.calendar_version)
+
+
 def registry(replica: Replica) -> Registry:
     """The registry in force, for a request. Raises Unavailable before the first pack is loaded."""
     if replica.registry is None:
@@ -231,9 +248,30 @@ def newest_registry(unit: Unit) -> Registry:
     return made
 
 
-def save_registry(unit: Unit, made: Registry) -> None:
-    """What this transaction has made of the registry."""
-    unit.cases[_REGISTRY] = made
+def newest_edition(unit: Unit) -> int | None:
+    """The number of what is in force; 0: it has none yet; None: this transaction has made another of it."""
+    number: int | None = unit.cases[_EDITION]
+    return number
+
+
+def calendar_version(unit: Unit) -> int:
+    """The calendar in force, or the one that this transaction has made of it."""
+    version: int = unit.cases.get(_CALENDAR) or unit.reference.calendar_version
+    return version
+
+
+def save_registry(unit: Unit, made: Registry, calendar: int, by: str, reason: str, how: domain.How) -> None:
+    """What this transaction has made of the registry and the calendar (version `calendar`), for its history."""
+    unit.cases[_REGISTRY], unit.cases[_CALENDAR], unit.cases[_EDITION] = made, calendar, None
+    unit.keep(
+        tables.edition,
+        registry_version=made.version,
+        calendar_version=calendar,
+        at=unit.now,
+        by=by,
+        reason=reason,
+        how=how,
+    )
 
 
 async def claim_undecided(unit: Unit, until: datetime, limit: int) -> list[UUID]:

@@ -1,10 +1,12 @@
 """dispatch's tables. The registry itself stands in the mechanisms' `registry_part` and `calendar_year`."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -32,6 +34,8 @@ dispatch = Table(
     CheckConstraint("state in ('awaiting_triage', 'dispatched', 'closed', 'cancelled')", name="dispatch_state"),
     CheckConstraint("facts is not null or state = 'cancelled'", name="dispatch_facts"),
     Index("dispatch_by_state", "state", "whistle_id"),
+    Index("dispatch_by_number", text("(facts ->> 'number')")),
+    Index("dispatch_of_month", "dispatched_at", postgresql_where=text("dispatched_at is not null")),
 )
 
 task = Table(
@@ -82,6 +86,11 @@ request = Table(
     Index("request_by_whistle", "whistle_id"),
     Index("request_on_desk", "kind", "state", "request_id"),
     Index("request_undecided", "decide_by", postgresql_where=text("decide_by is not null")),
+    Index(
+        "request_granted",
+        "granted_until",
+        postgresql_where=text("kind = 'suspension' and state = 'upheld' and resumed_at is null"),
+    ),
 )
 
 dispute = Table(
@@ -122,4 +131,19 @@ precedent = Table(
     Column("adopted_by", Text),
     Column("adopted_version", Integer),
     Index("precedent_by_category", "category", "decided_at"),
+)
+
+# What was put in force, when, by whom and why: one row for every pair of versions of the registry and the calendar.
+edition = Table(
+    "edition",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("registry_version", Integer, nullable=False),
+    Column("calendar_version", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    CheckConstraint("how in ('load', 'change', 'import', 'restoration', 'adoption')", name="edition_how"),
+    UniqueConstraint("registry_version", "calendar_version", name="edition_once"),
 )

@@ -20,7 +20,17 @@ from whistle_shared.auth import Caller
 from whistle_shared.contracts.vocabulary import Code, LongText
 from whistle_shared.db import Unit
 from whistle_shared.runtime import Here, may
-from whistle_shared.web import PROBLEMS, Cursor, Limit, OptionalIdempotencyKey, Page, StrictRoute, after, next_cursor
+from whistle_shared.web import (
+    PROBLEMS,
+    Blotted,
+    Cursor,
+    Limit,
+    OptionalIdempotencyKey,
+    Page,
+    StrictRoute,
+    after,
+    next_cursor,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["disputes"], route_class=StrictRoute, responses=PROBLEMS)
 
@@ -46,7 +56,7 @@ class DecideDispute(Decision):
     upheld: bool
     departments: Departments = Field(default_factory=list)
     on_site: bool = Field(False, description="The units were called to the site for it")
-    precedent: LongText | None = Field(None, description="The rule for the next matter of its kind")
+    precedent: Annotated[LongText, Blotted] | None = Field(None, description="The rule for the next matter of its kind")
 
 
 @router.get("/disputes", summary="Disputes, newest return first; `open` is the desk")

@@ -6,17 +6,18 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 
 from whistle_dispatch import domain
+from whistle_shared import web
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.intake import WhistleFacts
-from whistle_shared.contracts.vocabulary import Code, LongText, Score, TaskRole
+from whistle_shared.contracts.vocabulary import Code, Score, TaskRole
 from whistle_shared.db import Answer, Unit
 from whistle_shared.runtime import Service
 from whistle_shared.web import Strict, keyed, respond
 
-Reason = Annotated[LongText, StringConstraints(max_length=2000), Field(examples=["职责清单第 12 项属排水公司"])]
+Reason = Annotated[web.Reason, Field(examples=["职责清单第 12 项属排水公司"])]
 Departments = Annotated[list[Code], Field(max_length=20, examples=[["PSGS", "CGJ"]])]
 
 

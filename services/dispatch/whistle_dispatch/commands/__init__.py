@@ -20,7 +20,7 @@ from whistle_dispatch.commands.granting import (
     note_resumption,
     resume_task,
 )
-from whistle_dispatch.commands.registry import Loaded, adopt_precedent, load_pack
+from whistle_dispatch.commands.registry import Loaded, adopt_precedent, change_pack, load_pack
 
 __all__ = [
     "Loaded",
@@ -29,6 +29,7 @@ __all__ = [
     "call_substitute",
     "cancel_whistle",
     "change_lead",
+    "change_pack",
     "close_whistle",
     "decide_appeal",
     "decide_dispute",

@@ -1,4 +1,7 @@
-"""The registry: a pack put in force, a precedent adopted, and both published."""
+"""The registry: a pack put in force, changed, or put back, a precedent adopted, and all of it published.
+
+INVARIANT: what is put in force has its line in the history, in the same transaction: when, by whom, why.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +13,7 @@ import orjson
 from whistle_dispatch import domain, store
 from whistle_shared.contracts.dispatch import RegistryPublished, Section
 from whistle_shared.db import Unit
+from whistle_shared.errors import Conflict
 from whistle_shared.registry import registry_rows
 from whistle_shared.replica import Replica, keep_calendar, keep_part
 
@@ -26,7 +30,15 @@ class Loaded:
     calendar_changed: bool
 
 
-def load_pack(unit: Unit, pack: domain.Pack, current: Replica) -> Loaded:
+def load_pack(
+    unit: Unit,
+    pack: domain.Pack,
+    current: Replica,
+    *,
+    by: str = "whistlectl",
+    reason: str = "",
+    how: domain.How = "load",
+) -> Loaded:
     """Put a pack in force and publish it. An unchanged pack keeps its version and is published again, so that a
     new instance gets it."""
     rows = registry_rows(pack.registry)
@@ -35,7 +47,21 @@ def load_pack(unit: Unit, pack: domain.Pack, current: Replica) -> Loaded:
     version = (known.version if known else 0) + changed
     _publish(unit, version, rows)
     calendar_version, calendar_changed = _load_calendars(unit, pack, current)
+    if changed or calendar_changed:
+        made = pack.registry.model_copy(update={"version": version})
+        store.save_registry(unit, made, calendar_version, by, reason, how)
     return Loaded(version, changed, calendar_version, calendar_changed)
+
+
+def change_pack(unit: Unit, pack: domain.Pack, base: int, by: str, reason: str, how: domain.How) -> Loaded:
+    """Put in force what somebody has made of edition `base`. Raises Conflict when there is a newer one, or when nothing
+    is changed."""
+    if store.newest_edition(unit) != base:
+        raise Conflict("the registry has been changed meanwhile: look at the newest version and try again")
+    loaded = load_pack(unit, pack, unit.reference, by=by, reason=reason, how=how)
+    if not (loaded.registry_changed or loaded.calendar_changed):
+        raise Conflict("nothing is changed by this")
+    return loaded
 
 
 def adopt_precedent(unit: Unit, precedent_id: UUID, by: str) -> domain.Ruling:
@@ -46,7 +72,7 @@ def adopt_precedent(unit: Unit, precedent_id: UUID, by: str) -> domain.Ruling:
     ruling, registry = store.ruling(unit, precedent_id), store.newest_registry(unit)
     changed = domain.adopt(ruling, registry)
     _publish(unit, changed.version, registry_rows(changed))
-    store.save_registry(unit, changed)
+    store.save_registry(unit, changed, store.calendar_version(unit), by, ruling.rule, "adoption")
     adopted = replace(ruling, adopted_at=unit.now, adopted_by=by, adopted_version=changed.version)
     store.save_ruling(unit, adopted)
     return adopted

@@ -117,6 +117,7 @@ CREATE TABLE idempotency (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (caller, key)
 );
+CREATE INDEX idempotency_created_at ON idempotency (created_at);
 CREATE TABLE inbox (
     event_id UUID NOT NULL,
     digest BYTEA,
