@@ -2,6 +2,8 @@
 
 import whistle_escalation
 from whistle_escalation import api, consumers, pages, store, timers
+from whistle_escalation.notices.sending import Sender
+from whistle_escalation.notices.wording import Wording
 from whistle_escalation.settings import Settings
 from whistle_shared.observability import Counter
 from whistle_shared.runtime import Service, make_time
@@ -30,4 +32,7 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
     service.duties["watchdog"] = clocks.watch
     service.app.include_router(api.router)
     pages.install(service)
+    wording = Wording(service.app.state.templates.texts, settings.sites)
+    notices = service.app.state.notices = Sender(service, wording, settings.notices_contact)
+    service.duties["notices"] = notices.run
     return service

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whistle_escalation import measures, tables
@@ -233,3 +233,18 @@ async def boards(
         if value is not None:
             query = query.where(column == value)
     return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def board(connection: AsyncConnection, board_id: UUID) -> Row | None:
+    """One published board."""
+    found = (await connection.execute(tables.board.select().where(tables.board.c.board_id == board_id))).mappings()
+    row = found.one_or_none()
+    return None if row is None else dict(row)
+
+
+async def board_names(connection: AsyncConnection, by: By, limit: int) -> Sequence[Any]:
+    """The newest boards of departments or streets, without their rows."""
+    b = tables.board.c
+    query = select(b.board_id, b.period, b.published_at, b.published_by).where(b.units == by)
+    rows: Sequence[Any] = (await connection.execute(query.order_by(b.board_id.desc()).limit(limit))).all()
+    return rows

@@ -17,6 +17,7 @@ from whistle_shared.db import Answer, Unit
 from whistle_shared.runtime import Here, may
 from whistle_shared.web import (
     PROBLEMS,
+    Blotted,
     Cursor,
     Limit,
     OptionalIdempotencyKey,
@@ -37,7 +38,7 @@ Id = Annotated[UUID, BeforeValidator(lambda value: UUID(value) if isinstance(val
 
 class Reminding(Strict):
     task_id: Id
-    note: ShortText
+    note: Annotated[ShortText, Blotted]
 
 
 class Writing(Strict):
@@ -48,7 +49,7 @@ class Writing(Strict):
 
 class Jumping(Strict):
     rung: Annotated[int, Field(ge=1, le=9)]
-    reason: ShortText
+    reason: Annotated[ShortText, Blotted]
 
 
 class ReminderView(BaseModel):

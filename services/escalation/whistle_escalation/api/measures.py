@@ -155,8 +155,8 @@ async def list_measures(
     caller: Annotated[Caller, may("clock.read")], service: Here, by: By = "department", period: PeriodName = None
 ) -> MeasuresView:
     """A task counts in the period in which it was called, a whistle in the one in which it was blown."""
-    registry = _registry(service)
-    asked = _period(service, registry, period)
+    registry = registry_of(service)
+    asked = period_of(service, registry, period)
     async with service.engine.connect() as connection:
         counts = await ledger.sums(connection, by, asked)
     if by == "street":  # one that blew no whistle at all has blown too few
@@ -176,7 +176,7 @@ def _units(caller: Caller, by: By, counts: dict[str, measures.Counts], registry:
     indices = {standing.unit: standing for standing in measures.standings(by, counts, registry)}
     units = []
     for unit in sorted(counts):
-        if unit == measures.DISTRICT or not _sees(caller, by, unit):
+        if unit == measures.DISTRICT or not sees(caller, by, unit):
             continue
         standing, own = indices.get(unit), counts[unit]
         index = measures.index_row(standing) if standing else None
@@ -214,9 +214,9 @@ async def list_tasks_behind(
     if measure is None:
         raise NotFound(f"measure {name!r} of a {by}")
     whose = unit or caller.scope
-    if whose != measures.DISTRICT and not _sees(caller, by, whose):
+    if whose != measures.DISTRICT and not sees(caller, by, whose):
         raise NotFound(f"{by} {whose}")
-    asked = _period(service, _registry(service), period)
+    asked = period_of(service, registry_of(service), period)
     async with service.engine.connect() as connection:
         rows = await ledger.behind(connection, measure.denominator, by, whose, asked, after(cursor), limit)
     return BehindPage(
@@ -242,8 +242,8 @@ async def publish(
     key: OptionalIdempotencyKey = None,
 ) -> Response:
     """The standings of the period as they are now, kept for ever, with the change of rank since the period before."""
-    registry = _registry(service)
-    period = _period(service, registry, body.period)
+    registry = registry_of(service)
+    period = period_of(service, registry, body.period)
     if period.starts_at > service.time.now():
         raise Invalid("period", f"{period.name} has not begun")
     wanted = ledger.BoardWanted(body.by, period, measures.before(period, registry.regulation.assessing.first_day))
@@ -276,15 +276,16 @@ async def list_boards(
         _named(period, 1)
     async with service.engine.connect() as connection:
         found = await ledger.boards(connection, period, by, after(cursor), limit)
-    items = [BoardView.model_validate({**row, "by": row["units"], "rows": _rows(caller, row)}) for row in found]
+    items = [BoardView.model_validate({**row, "by": row["units"], "rows": rows_of(caller, row)}) for row in found]
     return Page(items=items, next_cursor=next_cursor([row["board_id"] for row in found], limit))
 
 
-def _rows(caller: Caller, board: ledger.Row) -> list[dict[str, Any]]:
-    return [row for row in board["rows"] if _sees(caller, board["units"], row["unit"])]
+def rows_of(caller: Caller, board: ledger.Row) -> list[dict[str, Any]]:
+    """The rows of a board that exist for the caller."""
+    return [row for row in board["rows"] if sees(caller, board["units"], row["unit"])]
 
 
-def _sees(caller: Caller, by: By, unit: str) -> bool:
+def sees(caller: Caller, by: By, unit: str) -> bool:
     """Whether a unit's numbers exist for the caller. Nobody who has one grid of a street only sees the street's."""
     if caller.scope == "*":
         return True
@@ -293,13 +294,14 @@ def _sees(caller: Caller, by: By, unit: str) -> bool:
     return caller.of_street == (by == "street") and caller.covers(unit)
 
 
-def _registry(service: Service) -> Registry:
+def registry_of(service: Service) -> Registry:
+    """Raises Unavailable before the registry has arrived."""
     if service.replica.registry is None:
         raise Unavailable("the registry has not arrived yet")
     return service.replica.registry
 
 
-def _period(service: Service, registry: Registry, name: str | None) -> measures.Period:
+def period_of(service: Service, registry: Registry, name: str | None) -> measures.Period:
     """The period asked for, or the running one. Raises Invalid."""
     settings = registry.regulation.assessing
     if name is None:

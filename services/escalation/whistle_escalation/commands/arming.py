@@ -7,6 +7,7 @@ from uuid import UUID
 
 from whistle_escalation import domain, store
 from whistle_escalation.commands.saying import calendars, finish, say_armed, say_changes, say_ended
+from whistle_escalation.notices import writing
 from whistle_shared.contracts.dispatch import (
     DisputeDecided,
     DisputeOpened,
@@ -66,6 +67,8 @@ def _arm(unit: Unit, data: TasksCalled, changes: domain.Changes, ended: Sequence
     store.save(unit, changes.matter)
     say_changes(unit, changes)
     say_ended(unit, changes)
+    for called in data.tasks:
+        writing.tell_of_task(unit, changes.matter, called)
 
 
 def _called(unit: Unit, matter: domain.Matter, data: TasksCalled, at: datetime) -> domain.Changes:

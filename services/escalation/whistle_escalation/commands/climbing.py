@@ -6,6 +6,7 @@ from uuid import UUID
 
 from whistle_escalation import domain, store
 from whistle_escalation.commands.saying import about, calendars, hearer
+from whistle_escalation.notices import writing
 from whistle_shared.clockwork import after, schedule
 from whistle_shared.contracts.dispatch import ClockSchedule, ClockSpec, LadderStep
 from whistle_shared.contracts.escalation import (
@@ -116,6 +117,7 @@ def _raise(
         reason=reason,
     )
     store.say(unit, word, clock.whistle_id, hearer(clock))
+    writing.tell_of_rung(unit, store.matter(unit, clock.whistle_id), clock, raised)
     return word
 
 
@@ -144,6 +146,7 @@ def _say_firing(
         case domain.Warned(percent, _):
             warned = ClockWarned(**about(clock), percent=percent, warned_at=unit.now)
             store.say(unit, warned, clock.whistle_id, hearer(clock))
+            writing.tell_of_warning(unit, matter, clock, percent, _spec(matter, clock).ladder)
         case domain.Breached(late_by):
             word = ClockBreached(**about(clock), fired_at=unit.now, late_by_seconds=late_by.total_seconds())
             store.say(unit, word, clock.whistle_id, hearer(clock), _lead(matter, clock))
@@ -187,6 +190,7 @@ def _again(
         **about(clock), escalation_id=standing.escalation_id, rung=standing.rung, repeat=repeated, stale=stale
     )
     store.say(unit, word, clock.whistle_id, hearer(clock))
+    writing.tell_again(unit, matter, clock, step, standing.escalation_id, repeated, stale=stale)
     return replace(
         standing,
         acknowledged_at=None,

@@ -18,7 +18,7 @@ from whistle_escalation.domain.clocks import (
 )
 from whistle_escalation.domain.courses import TOUCHED, Course, merged, of_matter, of_task
 from whistle_escalation.domain.dues import Bend, Calendars, instants
-from whistle_escalation.domain.duty import on_duty
+from whistle_escalation.domain.duty import DISTRICT, on_duty, organisation
 from whistle_escalation.domain.explaining import Explanation, Rung, explanation
 from whistle_escalation.domain.facts import About, Mark, Matter, Task, noted
 from whistle_escalation.domain.ladder import Breached, Firing, Raised, Reach, Skipped, Warned, fire, jump, somebody
@@ -37,6 +37,7 @@ from whistle_escalation.domain.reckoning import (
 
 __all__ = [
     "APART",
+    "DISTRICT",
     "MOVES",
     "RECOMPUTED",
     "TOUCHED",
@@ -82,6 +83,7 @@ __all__ = [
     "of_matter",
     "of_task",
     "on_duty",
+    "organisation",
     "reckon",
     "recompute",
     "reply_terms",

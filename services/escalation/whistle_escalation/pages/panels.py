@@ -1,51 +1,38 @@
-"""From a scene to what the templates show: names, words, shares, and the order of things. Pure.
+"""From a scene to what the dashboard's templates show: names, shares, geometry, and the order of things. Pure.
 
 INVARIANT: every number counts only what the viewer's scope covers; the scene was read for that scope alone.
+INVARIANT: every number leads to the list of what it counts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from whistle_escalation.pages import sentences
-from whistle_escalation.pages.words import RUNGS, Words, iso
-from whistle_escalation.queries import Scene
+from whistle_escalation.pages.rows import ClockLine, clock_line, escalation_line, feed_line
+from whistle_escalation.queries.scenes import Scene
+from whistle_shared.pages import RUNGS, SHANGHAI, Words, midnight
+from whistle_shared.registry import Registry
 
-_STATES = ("normal", "half", "nearly")
-PANELS = ("stuck", "figures", "rungs", "upcoming", "departments", "feed")
-
-
-@dataclass(frozen=True, slots=True)
-class ClockLine:
-    """One clock as a line: whose it is, what it waits for, what about, and its due time."""
-
-    key: str
-    number: str
-    title: str
-    bound: str
-    side: str
-    task_of: str
-    clock: str
-    state: str
-    due_iso: str
-    due_at: str
-    due_exactly: str
-    provisional: bool
-    seen: bool = False
+PANELS = ("stuck", "figures", "rungs", "places", "hours", "upcoming", "departments", "feed")
+Panels = Mapping[str, Mapping[str, Any]]
+BLOWN, CLOSED = "intake.whistle_blown.v1", "intake.whistle_closed.v1"
+BREACHED, RAISED = "escalation.clock_breached.v1", "escalation.escalation_raised.v1"
 
 
 @dataclass(frozen=True, slots=True)
 class RungBlock:
-    """One rung: how many escalations stand open on it, and the clocks that climbed no higher."""
+    """One rung: how many escalations stand open on it, how many clocks stand there and how many have climbed on; and
+    the worst of those that stand there."""
 
     rung: int
     word: str
     roles: str
     open: int
+    standing: int
     climbed_on: int
     worst: Sequence[ClockLine]
-    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +55,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class DepartmentLine:
-    """One department by what it does in time."""
+    """One department by what it did in time in the last week."""
 
     code: str
     name: str
@@ -77,61 +64,112 @@ class DepartmentLine:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedLine:
-    """One event as a sentence."""
+class Against:
+    """A number of today, and the same weekday's a week ago as far as its day had come then."""
 
-    key: str
-    kind: str
-    rung: int | None
-    at: str
-    at_iso: str
-    at_exactly: str
-    number: str
-    text: str
+    now: int
+    then: int
+
+    @property
+    def more(self) -> int:
+        return self.now - self.then
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour of today: bars and the mark of last week, as parts of 100; `address` of what was blown in it."""
+
+    hour: int
+    blown: int
+    closed: int
+    last: int
+    blown_height: float
+    closed_height: float
+    last_height: float
+    address: str
+    ahead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One street: whistles under way, and those of them with something overdue."""
+
+    code: str
+    name: str
+    open: int
+    overdue: int
 
 
 def contents(words: Words, scene: Scene, now: datetime) -> dict[str, dict[str, Any]]:
     """What each panel's template needs, by panel. `now`: business time, UTC."""
     return {
-        "stuck": {"stuck": [_feed_line(words, row, now) for row in scene.stuck]},
-        "figures": _figures(scene),
-        "rungs": {"rungs": _rungs(words, scene, now)},
-        "upcoming": {"clocks": [_upcoming(words, row, now) for row in scene.upcoming]},
-        "departments": {"departments": _departments(words, scene.outcomes)},
-        "feed": {"events": [_feed_line(words, row, now) for row in scene.feed]},
+        "stuck": {"stuck": [feed_line(words, row, now) for row in scene.stuck]},
+        "figures": _figures(scene, now),
+        "rungs": {"rungs": _rungs(words, scene)},
+        "places": _places(words, scene.places),
+        "hours": _hours(scene, now),
+        "upcoming": {"clocks": [clock_line(words, row) for row in scene.upcoming]},
+        "departments": {"departments": _departments(words, scene.duties)},
+        "feed": {"events": [feed_line(words, row, now) for row in scene.feed]},
     }
 
 
-def _figures(scene: Scene) -> dict[str, Any]:
+# -- the figures, today against last week
+
+
+def _figures(scene: Scene, now: datetime) -> dict[str, Any]:
     return {
         "open": sum(scene.rungs.values()),
-        "overdue": _count(scene.outcomes, "overdue"),
-        "nearly": _count(scene.outcomes, "nearly"),
-        "blown": scene.blown,
-        "acknowledged": _share(row for row in scene.outcomes if row.name == "ack" and row.department),
+        "late": _total(scene.places, "late"),
+        "nearly": _total(scene.places, "nearly"),
+        "under_way": _total(scene.places, "open"),
+        "blown": _against(scene, BLOWN, now),
+        "closed": _against(scene, CLOSED, now),
+        "breached": _against(scene, BREACHED, now),
+        "raised": _against(scene, RAISED, now),
+        "acknowledged": _of_week(scene.duties, "ack"),
+        "reported_in": _of_week(scene.duties, "arrive"),
+        "today": f"{now.astimezone(SHANGHAI):%Y-%m-%d}",
     }
 
 
-def _count(outcomes: Iterable[Any], outcome: str) -> int:
-    return sum(row.n for row in outcomes if row.outcome == outcome)
+def _total(rows: Iterable[Any], name: str) -> int:
+    return sum(int(getattr(row, name)) for row in rows)
 
 
-def _share(rows: Iterable[Any]) -> Share:
+def _against(scene: Scene, key: str, now: datetime) -> Against:
+    today = midnight(now)
+    rows = [row for row in scene.flow if row.key == key and row.so_far]
+    return Against(sum(row.n for row in rows if row.hour >= today), sum(row.n for row in rows if row.hour < today))
+
+
+def _of_week(duties: Sequence[Any], name: str) -> tuple[Share, Share]:
+    """The last seven days, and the seven before."""
+    rows = [row for row in duties if row.name == name]
+    return share(row for row in rows if row.recent), share(row for row in rows if not row.recent)
+
+
+def share(rows: Iterable[Any]) -> Share:
     """The same reckoning as `GET /statistics`: met of met, met late and overdue."""
-    counted = dict.fromkeys(("met", "met_late", "overdue", "running", "nearly"), 0)
+    counted = dict.fromkeys(("met", "met_late", "overdue", "running"), 0)
     for row in rows:
         if row.outcome in counted:
             counted[row.outcome] += row.n
     decided = counted["met"] + counted["met_late"] + counted["overdue"]
-    return Share(counted["met"], decided, counted["running"] + counted["nearly"])
+    return Share(counted["met"], decided, counted["running"])
 
 
-def _rungs(words: Words, scene: Scene, now: datetime) -> list[RungBlock]:
+# -- rungs
+
+
+def _rungs(words: Words, scene: Scene) -> list[RungBlock]:
     numbers = sorted({*RUNGS, *scene.rungs}, reverse=True)
-    return [_rung(words, rung, scene, now) for rung in numbers]
+    nearly = _total(scene.places, "nearly")
+    warned = RungBlock(0, words.gettext("L0 预警"), words.gettext("时限已过 80%%") % {}, nearly, 0, 0, ())
+    return [*(_rung(words, rung, scene) for rung in numbers), warned]
 
 
-def _rung(words: Words, rung: int, scene: Scene, now: datetime) -> RungBlock:
+def _rung(words: Words, rung: int, scene: Scene) -> RungBlock:
     standing = [row for row in scene.worst if row.rung == rung]
     stand_here = standing[0].standing if standing else 0
     is_open = scene.rungs.get(rung, 0)
@@ -140,46 +178,100 @@ def _rung(words: Words, rung: int, scene: Scene, now: datetime) -> RungBlock:
         word=words.rung(rung),
         roles=words.rung_roles(rung),
         open=is_open,
+        standing=stand_here,
         climbed_on=is_open - stand_here,
-        worst=[_line(words, row, row.clock, now, "late", seen=row.acknowledged_at is not None) for row in standing],
-        more=stand_here - len(standing),
+        worst=[escalation_line(words, row) for row in standing],
     )
 
 
-def _upcoming(words: Words, row: Any, now: datetime) -> ClockLine:
-    return _line(words, row, row.name, now, _STATES[min(row.warned, 2)])
+# -- the map
 
 
-def _line(words: Words, row: Any, clock: str, now: datetime, state: str, *, seen: bool = False) -> ClockLine:
-    return ClockLine(
-        key=str(row.clock_id),
-        number=row.number or "",
-        title=row.title or "",
-        bound=words.bound(row.side, row.department, row.street),
-        side=row.side,
-        task_of=words.department(row.department) if row.department and row.side != "department" else "",
-        clock=words.clock(clock),
-        state=state,
-        due_iso=iso(row.due_at),
-        due_at=words.moment(row.due_at, now),
-        due_exactly=words.exactly(row.due_at),
-        provisional=row.provisional,
-        seen=seen,
-    )
+def _places(words: Words, rows: Sequence[Any]) -> dict[str, Any]:
+    by_street: dict[str, list[Any]] = {}
+    for row in rows:
+        if row.street:
+            by_street.setdefault(row.street, []).append(row)
+    streets = [
+        Place(code, words.street(code), _total(own, "open"), _total(own, "overdue")) for code, own in by_street.items()
+    ]
+    return {
+        "streets": sorted(streets, key=lambda place: (-place.overdue, -place.open, place.code)),
+        "grids": {row.grid: [level, row.open, row.overdue] for row, level in _shaded(rows)},
+        "elsewhere": sum(row.open for row in rows if not row.grid),
+        "mapped": is_mapped(words.registry),
+    }
 
 
-def _departments(words: Words, outcomes: Sequence[Any]) -> list[DepartmentLine]:
+def is_mapped(registry: Registry | None) -> bool:
+    """Whether there is a map to colour."""
+    return registry is not None and any(grid.ground for grid in registry.grids)
+
+
+def _shaded(rows: Sequence[Any]) -> list[tuple[Any, int]]:
+    """Grids with their level: 1 something under way, 2 much, 3 something overdue, 4 much."""
+    own = [row for row in rows if row.grid]
+    most_open = max((row.open for row in own), default=0)
+    most_overdue = max((row.overdue for row in own), default=0)
+
+    def level(row: Any) -> int:
+        if row.overdue:
+            return 4 if row.overdue > 1 and 2 * row.overdue >= most_overdue else 3
+        return 2 if row.open > 1 and 2 * row.open >= most_open else 1
+
+    return [(row, level(row)) for row in own]
+
+
+# -- by the hour
+
+
+def _hours(scene: Scene, now: datetime) -> dict[str, Any]:
+    today = midnight(now)
+    counts: dict[tuple[str, datetime], int] = {}
+    for row in scene.flow:
+        counts[row.key, row.hour] = counts.get((row.key, row.hour), 0) + row.n
+    shown = [
+        (counts.get((BLOWN, at), 0), counts.get((CLOSED, at), 0), counts.get((BLOWN, at - timedelta(days=7)), 0))
+        for at in (today + timedelta(hours=hour) for hour in range(24))
+    ]
+    most = max((max(three) for three in shown), default=0)
+    day = f"{now.astimezone(SHANGHAI):%Y-%m-%d}"
+    hours = [
+        Hour(
+            hour=hour,
+            blown=blown,
+            closed=closed,
+            last=last,
+            blown_height=_height(blown, most),
+            closed_height=_height(closed, most),
+            last_height=_height(last, most),
+            address=f"/log?{urlencode({'kind': 'whistle_blown', 'day': day, 'hour': hour})}",
+            ahead=today + timedelta(hours=hour) > now,
+        )
+        for hour, (blown, closed, last) in enumerate(shown)
+    ]
+    return {"hours": hours, "most": most}
+
+
+def _height(n: int, most: int) -> float:
+    return round(100 * n / most, 1) if most else 0.0
+
+
+# -- departments
+
+
+def _departments(words: Words, duties: Sequence[Any]) -> list[DepartmentLine]:
     """Lowest report-in rate first, of equal ones the one with more to show; departments without any come last."""
     by_department: dict[str, list[Any]] = {}
-    for row in outcomes:
-        if row.department and row.name in ("ack", "arrive"):
+    for row in duties:
+        if row.recent:
             by_department.setdefault(row.department, []).append(row)
     lines = [
         DepartmentLine(
             code,
             words.department(code),
-            _share(row for row in rows if row.name == "arrive"),
-            _share(row for row in rows if row.name == "ack"),
+            share(row for row in rows if row.name == "arrive"),
+            share(row for row in rows if row.name == "ack"),
         )
         for code, rows in by_department.items()
     ]
@@ -188,16 +280,3 @@ def _departments(words: Words, outcomes: Sequence[Any]) -> list[DepartmentLine]:
 
 def _rank(line: DepartmentLine) -> tuple[bool, float, int, str]:
     return (line.reported_in.n == 0, line.reported_in.width, -line.reported_in.n, line.code)
-
-
-def _feed_line(words: Words, row: Any, now: datetime) -> FeedLine:
-    return FeedLine(
-        key=str(getattr(row, "position", row.data.get("event_id"))),
-        kind=sentences.kind(row.key),
-        rung=row.data.get("rung"),
-        at=words.moment(row.at, now),
-        at_iso=iso(row.at),
-        at_exactly=words.exactly(row.at),
-        number=row.number or "",
-        text=sentences.told(words, row),
-    )

@@ -9,7 +9,7 @@ from typing import Any
 from babel.dates import format_datetime
 
 from whistle_escalation.domain import Explanation
-from whistle_escalation.pages.words import ROAD, SHANGHAI, Words
+from whistle_shared.pages import ROAD, SHANGHAI, Words
 from whistle_shared.worktime import Span
 
 
