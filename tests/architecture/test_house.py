@@ -25,7 +25,7 @@ _REQUIRED = {
     "domain",
     "settings",
 }
-_OPTIONAL = {"pages", "timers", "measures", "ledger"}
+_OPTIONAL = {"pages", "timers", "measures", "ledger", "notices"}
 _FOLDERS = {"templates", "migrations", "locale", "static"}
 _LONGEST_FILE, _LONGEST_FUNCTION = 400, 60
 _CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time")}

@@ -1,6 +1,7 @@
 """The container deployment, as far as it can be examined without building it: the published compose schema, a
 Dockerfile linter, and what the two files promise in their comments."""
 
+import json
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from whistle_shared.keyring import Keyring
 COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 ROLES = ROOT / "deploy" / "compose" / "roles.sql"
+SITES = ("intake", "department", "dispatch", "escalation")
 PORTS = {"intake": 8101, "dispatch": 8102, "department": 8103, "department-ga": 8113, "escalation": 8104}
 
 
@@ -44,6 +46,13 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     assert stat.S_IMODE(keys.stat().st_mode) == 0o700
     made = {Keyring.of(path).sign(b"")[0] for path in keys.iterdir()}
     assert len(made) == len(PROCESSES)
+    settings = file.with_name(".settings")
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o700
+    assert stat.S_IMODE((settings / "files").stat().st_mode) == 0o755
+    [sites] = (settings / "env").read_text().splitlines()
+    assert sites == "WHISTLE_SITES=" + json.dumps(
+        {name: f"http://127.0.0.1:{PORTS[name]}" for name in SITES}, separators=(",", ":")
+    )
     pairs = [line.split("=", 1) for line in file.read_text().splitlines()]
     assert len({name for name, _ in pairs}) == len(pairs)
     return dict(pairs)
@@ -102,7 +111,7 @@ def test_every_container_is_shut_in(services: dict[str, Any]) -> None:
         assert "privileged" not in about, name
         own = "build" in about
         assert own or about["user"] in {"postgres", "rabbitmq"}, name
-    stages = DOCKERFILE.read_text().split("\nFROM ")[3:]
+    stages = DOCKERFILE.read_text().split("\nFROM ")[-2:]
     assert [re.findall(r"^USER (\S+)$", stage, re.MULTILINE) for stage in stages] == [["10001:10001"]] * 2
 
 
@@ -140,7 +149,9 @@ def test_each_process_gets_settings_that_it_understands(
     assert urlsplit(settings.database_url).path == f"/{database}"
     told = ("database_url", "amqp_url", "host", "port", "keys_file", "objects_url", "vault_url")
     assert set(about["environment"]) - {"WHISTLE_INSTANCE"} == {f"WHISTLE_{field.upper()}" for field in told}
+    assert about["env_file"] == [{"path": "./.settings/env", "required": False}], "what an operator sets"
     mounted = {volume.partition(":")[2]: volume.partition(":")[0] for volume in about["volumes"]}
+    assert mounted["/etc/whistle:ro"] == "./.settings/files"
     assert mounted[urlsplit(settings.vault_url).path] == f"{process}-vault"
     takes_photos = room in {"intake", "department"}
     assert mounted[urlsplit(settings.objects_url).path] == ("objects" if takes_photos else f"{process}-objects")

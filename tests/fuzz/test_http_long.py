@@ -44,7 +44,7 @@ async def engine_run(address: str, folder: Path, config: str, seconds: float) ->
     checks = ",".join([*(check.__name__ for check in CHECKS), *MORE])
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(folder / "schemathesis.toml"), "run"),
-        *(f"{address}/openapi.json", "--max-time", str(int(seconds)), "--checks", checks, "--exclude-path", "/events"),
+        *(f"{address}/openapi.json", "--max-time", str(int(seconds)), "--checks", checks, "--exclude-path", "/live"),
         *("--continue-on-failure", "--no-color", "--warnings", "off", "--suppress-health-check", "all"),
         *("--report", "json", "--report-json-path", str(report)),
         cwd=folder,

@@ -50,10 +50,12 @@ async def auditing_url(infrastructure: Infrastructure) -> str:
 async def auditing(infrastructure: Infrastructure, auditing_url: str) -> AsyncIterator[Auditing]:
     engine = make_engine(auditing_url, pool_size=12)
     made = Auditing(engine)
-    await made.make_tables()
-    await made.tampers("truncate audit, audit_link, audit_head restart identity")
-    yield made
-    await engine.dispose()
+    try:
+        await made.make_tables()
+        await made.tampers("truncate audit, audit_link, audit_head restart identity")
+        yield made
+    finally:
+        await engine.dispose()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -18,7 +18,7 @@ from support.sabotage import failing_inserts
 from support.waiting import until
 from support.workshop import Workshop, write_note
 from whistle_shared import audit
-from whistle_shared.db import Unit, Work
+from whistle_shared.db import Unit, Work, note
 from whistle_shared.db.audit import LONGEST, NOT_KEPT, kept
 from whistle_shared.errors import Conflict
 from whistle_shared.registry import Registry
@@ -246,6 +246,17 @@ def test_what_must_not_be_kept_is_left_out_however_deep_it_stands() -> None:
         "e": ["f"] * 50,
         "g": "?",
     }
+
+
+async def test_no_row_holds_a_persons_number(workshop: Workshop) -> None:
+    """INVARIANT: of every other text the audit keeps no number of a person: whom it is about, why it was refused."""
+    said, action = "电话 13812345678", f"toy.{uuid4().hex}"
+    asked = {"reason": said, said: [said], "cut": "长" * (LONGEST - 4) + "13812345678"}
+    async with workshop.group().unit() as unit:
+        note(unit, deed(action, subject=said, asked=asked), "refused", before={"n": said}, after={"reason": said})
+    [row] = await workshop.rows("intake", "select a::text as whole from audit a where action = :action", action=action)
+    assert "1381" not in row.whole
+    assert row.whole.count("138****5678") == 6
 
 
 # fmt: off

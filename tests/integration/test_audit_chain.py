@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from support.auditing import SERVICE, Auditing, deed
@@ -110,27 +111,21 @@ async def test_chainers_and_writers_at_once_make_one_chain(auditing: Auditing) -
     assert (await auditing.verified()).found == 0
 
 
-async def test_a_chainer_that_is_cut_off_in_the_middle_leaves_a_whole_chain(
-    auditing: Auditing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_chainer_that_is_cut_off_in_the_middle_leaves_a_whole_chain(auditing: Auditing) -> None:
     await auditing.writes(40)
-    reached = asyncio.Event()
+    linked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    async def hang(self: audit.Chainer, connection: object, tail: object) -> None:
+    async def hang(connection: AsyncConnection, tail: object) -> None:
         """After the links are written and before they are committed."""
-        reached.set()
+        linked.set_result((await connection.execute(text("select pg_backend_pid()"))).scalar_one())
         await asyncio.Event().wait()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(chainer.Chainer, "_sign_yesterday", hang)
-        linking = asyncio.create_task(auditing.another_chainer(signing=True).advance())
-        await asyncio.wait_for(reached.wait(), 10)
-        [found] = await auditing.rows(
-            "select pid from pg_locks where locktype = 'advisory' and granted and pid <> pg_backend_pid()"
-        )
-        await auditing.rows("select pg_terminate_backend(:pid)", pid=found.pid)
-        linking.cancel()
-        await asyncio.gather(linking, return_exceptions=True)
+    cut_off = auditing.another_chainer()
+    cut_off._sign_yesterday = hang  # type: ignore[method-assign]
+    linking = asyncio.create_task(cut_off.advance())
+    await auditing.rows("select pg_terminate_backend(:pid)", pid=await asyncio.wait_for(linked, 10))
+    linking.cancel()
+    await asyncio.gather(linking, return_exceptions=True)
     assert await auditing.rows("select 1 from audit_link") == []
     assert await auditing.links() == 40
     assert await auditing.faults() == []

@@ -127,6 +127,14 @@ ROWS: dict[str, tuple[str, Raw]] = {
     "row23 a rung without a form": ("ladders", {"side": "department", "rung": 1, "role": "head", "delays": {}}),
     "row20 a department without an instance": ("departments", {"code": "CGJ", "name_zh": "城管局", "name_en": "x"}),
     "row12 a row of nothing": ("streets", {}),
+    "row18 a grid beyond the pole": (
+        "grids",
+        {"code": "S01-G001", "street": "S01", "name_zh": "网格", "ground": [[[0, 0], [1, 0], [1, 91]]]},
+    ),
+    "row18 a grid that is a line": (
+        "grids",
+        {"code": "S01-G001", "street": "S01", "name_zh": "网格", "ground": [[[0, 0], [1, 1], [2, 2]]]},
+    ),
 }
 
 

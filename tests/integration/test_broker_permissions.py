@@ -18,6 +18,7 @@ from support.stack import PROCESSES
 from support.yard import Yard
 from whistle_shared.contracts import TYPES
 from whistle_shared.messaging import DEAD_LETTERS, EVENTS, PARKING, RETRY_TIERS
+from whistle_shared.messaging.publisher import connect
 
 Act = Callable[[AbstractChannel], Awaitable[Any]]
 EXCHANGES = [EVENTS, DEAD_LETTERS, *(f"whistle.retry.{tier}" for tier in RETRY_TIERS)]
@@ -196,11 +197,11 @@ async def test_there_is_no_guest_and_no_password_to_guess(yard: Yard) -> None:
     assert users == {name: [] for name in PROCESSES.values()} | {"ctl": ["administrator"]}
     for login in (Login("guest", "guest"), Login("ctl", "ctl"), Login("intake", "intake"), Login("intake", "")):
         with pytest.raises(ProbableAuthenticationError):
-            await aio_pika.connect(with_login(yard.url, login))
+            await connect(with_login(yard.url, login), "a guess")
 
 
 @every_process
 async def test_a_service_enters_no_other_vhost(yard: Yard, process: str) -> None:
     for vhost in ("%2F", "elsewhere"):
         with pytest.raises(aio_pika.exceptions.AMQPError):
-            await aio_pika.connect(f"{yard.url_of(process).rpartition('/')[0]}/{vhost}")
+            await connect(f"{yard.url_of(process).rpartition('/')[0]}/{vhost}", "a test")

@@ -115,3 +115,21 @@ async def test_two_processes_on_one_queue_share_the_work(workshop: Workshop) -> 
     await workshop.expects_count("intake", "inbox", 400)
     versions = await workshop.rows("dispatch", "select version from subject_version")
     assert [row.version for row in versions] == [400]
+
+
+async def test_whoever_is_cancelled_ends_although_the_connection_broke(workshop: Workshop) -> None:
+    """INVARIANT: no failure of the database stands in for a cancellation. A duty would take it for an outage, go round
+    again, and its service would never come to an end."""
+    begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def works() -> None:
+        async with workshop.group().unit() as unit:
+            begun.set_result((await unit.connection.exec_driver_sql("select pg_backend_pid()")).scalar_one())
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(works())
+    pid = await asyncio.wait_for(begun, SECONDS)
+    await workshop.rows("intake", "select pg_terminate_backend(:pid)", pid=pid)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working

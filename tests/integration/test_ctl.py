@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from datetime import timedelta
+from getpass import getuser
 from pathlib import Path
 from uuid import UUID
 
@@ -48,6 +49,16 @@ async def intake_database(infrastructure: Infrastructure) -> AsyncIterator[Async
 async def dispatch_database(infrastructure: Infrastructure) -> AsyncIterator[AsyncEngine]:
     async for engine in migrated(infrastructure, "dispatch"):
         yield engine
+
+
+async def test_who_migrates_stands_in_the_audit(infrastructure: Infrastructure) -> None:
+    url = await make_database(infrastructure, "whistle_ctl_test_migrated")
+    for _ in range(2):
+        said = await whistlectl("migrate", "dispatch", database_url=url)
+        assert (said.code, said.out) == (0, "dispatch: the schema is up to date\n"), said
+    async with engine_of(url) as engine, engine.connect() as connection:
+        rows = (await connection.execute(text("select actor, name, action, outcome, asked from audit"))).all()
+    assert [tuple(row) for row in rows] == [("whistlectl", getuser(), "migrate", "done", {"service": "dispatch"})] * 2
 
 
 # -- topology -----------------------------------------------------------------------------------------------
@@ -117,6 +128,21 @@ async def test_check_says_no_with_exit_code_1(infrastructure: Infrastructure, tm
         broker_passwords=str(passwords),
     )
     assert (said.code, said.out.strip()) == (1, "different: user escalation in password_hash")
+
+
+async def test_who_applies_a_topology_says_so(infrastructure: Infrastructure, tmp_path: Path) -> None:
+    """The broker has no audit: a line on standard error names the operator, and no password."""
+    passwords = tmp_path / "passwords.json"
+    passwords.write_text(orjson.dumps(logins(infrastructure)).decode())
+    said = await whistlectl(
+        *("topology", "apply", "--pack", str(SAMPLE)),
+        management_url=infrastructure.management_url,
+        broker_passwords=str(passwords),
+    )
+    assert said.code == 0, said
+    [line] = [line for line in said.err.splitlines() if "topology.applied" in line]
+    assert f"operator={getuser()} " in line
+    assert not [user for user, password in logins(infrastructure).items() if password in said.err + said.out]
 
 
 # -- outbox -------------------------------------------------------------------------------------------------

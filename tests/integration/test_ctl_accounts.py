@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from support.city import City
-from support.window import PASSWORD, Somebody, account_of, deeds, somebody, window, with_device
+from support.window import OPERATOR, PASSWORD, Somebody, account_of, deeds, somebody, window, with_device
 from whistle_ctl import account as accounts
 from whistle_ctl.database import operator
 from whistle_ctl.errors import Refused
 from whistle_local.errors import StackError
 from whistle_local.preparation import whistlectl
-from whistle_shared.auth import Person, find_username
+from whistle_shared.auth import Person, create_account, find_username
 from whistle_shared.runtime import Service
 
 
@@ -82,6 +82,16 @@ async def test_a_chosen_password_stays_unless_a_change_is_asked_for(service: Ser
             await ctl(env, "reset", "wall", "--password-stdin", said=weak)
 
 
+async def test_who_signs_in_elsewhere_gets_no_password(service: Service) -> None:
+    """It would open the account when the provider does not any more."""
+    identity = ("https://idp.example.cn", "u-1")
+    async with service.group.unit() as unit:
+        made = await create_account(unit, OPERATOR, "sso.person", Person("李", "operations", "*"), identity=identity)
+    with pytest.raises(Refused, match=r"sso\.person: this account signs in elsewhere and has no password"):
+        await accounts.reset(service.engine, "sso.person", PASSWORD, must_change=True, second_factor=False)
+    assert (await account_of(service, Somebody(made, "sso.person", ""))).password is None
+
+
 async def test_reset_disable_and_enable_end_sessions_and_are_written_down(service: Service, door: City) -> None:
     engine = service.engine
     person = await with_device(service, await somebody(service, "inspector"))
@@ -121,6 +131,66 @@ async def test_what_cannot_be_is_refused_in_one_sentence(
         await accounts.create(service.engine, username, person, PASSWORD, must_change=True)
     async with service.engine.connect() as connection:
         assert await find_username(connection, username) is None
+
+
+def table(folder: Path, *lines: str, head: str = "username,role,scope,part,name") -> Path:
+    file = folder / "people.csv"
+    file.write_text("\n".join([head, *lines, ""]), "utf-8")
+    return file
+
+
+async def test_a_table_of_accounts_is_loaded_once(service: Service, env: Path, tmp_path: Path) -> None:
+    file = table(tmp_path, "duty.cgj,handler,CGJ,,赵文清", "grid.seven,grid_officer,S01,S01-G007,窦一帆")
+    made = await ctl(env, "load", str(file))
+    given = dict(line.split(",") for line in made.splitlines())
+    assert list(given) == ["duty.cgj", "grid.seven"]
+    table(tmp_path, "Duty.CGJ,handler,CGJ,,赵文清", "duty.zfj,handler,ZFJ,,吴望舒")
+    said = await ctl(env, "load", str(file), "--password-stdin", said=PASSWORD)
+    assert said == "1 accounts made, 1 were there already\n"
+    for username, password, first in (
+        ("duty.cgj", given["duty.cgj"], "/account/password"),
+        ("grid.seven", given["grid.seven"], "/account/password"),
+        ("duty.zfj", PASSWORD, None),
+    ):
+        async with window(service) as seat:
+            assert (await seat.post("/sign-in", username=username, password=password)).status_code == 303
+            assert (await seat.get("/account")).headers.get("location") == first
+    person = await account_of(service, await found(service, "grid.seven"))
+    assert (person.name, person.role, person.scope, person.part) == ("窦一帆", "grid_officer", "S01", "S01-G007")
+    [row] = await deeds(service, "account.create", person.account_id)
+    assert (row.actor, given["grid.seven"] in str(row)) == ("whistlectl", False)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("x,handler,CGJ,,a", "line 3: username: must have 2 to 64 characters"),
+        ("mayor.9,mayor,*,,a", "line 3: role 'mayor' is not one of"),
+        ("street.9,street_initiator,S99,,a", "line 3: there is no street 'S99'"),
+        ("right.9,handler,ZFJ,,again", "line 3: the username 'right.9' stands there twice"),
+        ("short.9,handler", "line 3 does not have 5 cells"),
+        ("long.9,handler,CGJ,,a,b", "line 3 does not have 5 cells"),
+    ],
+)
+async def test_a_table_with_a_wrong_line_makes_no_account(
+    service: Service, tmp_path: Path, line: str, says: str
+) -> None:
+    """INVARIANT: all are made, or none.
+
+    INVARIANT: of a table of accounts all are made, or none."""
+    file = table(tmp_path, "right.9,handler,CGJ,,right", line)
+    with pytest.raises(Refused, match=says):
+        await accounts.load(service.engine, accounts.read_table(file), [PASSWORD, PASSWORD], must_change=True)
+    async with service.engine.connect() as connection:
+        assert await find_username(connection, "right.9") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"name,password\na,b\n", b"username,role,scope,part,name\n\xff,,,,\n"])
+def test_what_is_no_table_of_accounts_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes(content)
+    with pytest.raises(Refused, match=r"people\.csv"):
+        accounts.read_table(file)
 
 
 async def test_whoever_is_not_there_is_named(service: Service) -> None:

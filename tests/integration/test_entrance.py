@@ -21,7 +21,7 @@ OTHER = "seven copper kettles sing softly"
 
 @pytest.fixture
 def service(door: City) -> Service:
-    """A service without pages of its own."""
+    """A service with pages, of which the first is everybody's beginning."""
     return door.services["dispatch"]
 
 
@@ -36,7 +36,7 @@ async def locked(service: Service, person: Somebody, seconds: float, failures: i
 
 def first(answer: httpx.Response) -> str:
     """The text of the first message about something wrong."""
-    found = re.search(r'class="failed"[^>]*>.*?<span>([^<]+)<', answer.text, re.DOTALL)
+    found = re.search(r'role="alert">.*?<p>([^<]+)<', answer.text, re.DOTALL)
     assert found, answer.text
     return found[1]
 
@@ -49,7 +49,7 @@ async def test_a_session_begins_with_a_password_and_ends_with_signing_out(servic
     async with window(service) as seat:
         assert (await seat.get("/account")).headers["location"] == "/sign-in?next=%2Faccount"
         answer = await seat.signs_in(person)
-        assert answer.headers["location"] == "/account"
+        assert answer.headers["location"] == "/"
         assert person.username in (await seat.get("/account")).text
         kept = dict(seat.client.cookies)
         left = await seat.post("/sign-out")
@@ -73,6 +73,18 @@ async def test_the_cookie_is_kept_to_this_very_host(service: Service, scheme: st
     assert {"httponly", "path=/", "samesite=lax"} <= attributes
     assert ("secure" in attributes) == secure
     assert not any(part.startswith("domain") for part in attributes)
+
+
+@pytest.mark.parametrize(("scheme", "prefix"), [("https", "__Host-"), ("http", "")])
+async def test_so_are_those_of_language_and_theme(service: Service, scheme: str, prefix: str) -> None:
+    async with window(service, scheme=scheme) as seat:
+        answer = await seat.get("/sign-in?lang=en&theme=dark")
+        kept = {cookie.partition("=")[0]: cookie for cookie in answer.headers.get_list("set-cookie")}
+        assert set(kept) == {f"{prefix}whistle_lang", f"{prefix}whistle_theme"}
+        assert all(("; Secure" in cookie) == bool(prefix) and "Path=/" in cookie for cookie in kept.values())
+        page = (await seat.get("/sign-in")).text
+        assert 'lang="en"' in page
+        assert "Sign in" in page
 
 
 async def test_invariant_a_session_has_a_secret_of_its_own(service: Service) -> None:
@@ -150,20 +162,20 @@ async def test_invariant_a_form_is_accepted_only_from_its_own_origin(
     [
         ("/account/password", "/account/password"),
         ("/admin/accounts?search=%E7%8E%8B&role=", "/admin/accounts?search=%E7%8E%8B&role="),
-        ("//elsewhere.test/", "/account"),
-        ("/\\elsewhere.test", "/account"),
-        ("https://elsewhere.test/", "/account"),
-        ("javascript:alert(1)", "/account"),
-        ("/\t/elsewhere.test", "/account"),
-        ("/a\r\nset-cookie: x=1", "/account"),
-        ("", "/account"),
+        ("//elsewhere.test/", "/"),
+        ("/\\elsewhere.test", "/"),
+        ("https://elsewhere.test/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/\t/elsewhere.test", "/"),
+        ("/a\r\nset-cookie: x=1", "/"),
+        ("", "/"),
     ],
 )
 async def test_signing_in_leads_to_a_page_of_this_service_only(service: Service, onward: str, goes: str) -> None:
     person = await somebody(service)
     async with window(service) as seat:
         shown = await seat.get("/sign-in", params={"next": onward})
-        assert ("elsewhere" in shown.text) is False
+        assert not re.search(r'"[^"?]*elsewhere', shown.text)  # but in the page's own address
         answer = await seat.signs_in(person, next=onward)
         assert answer.headers["location"] == goes
         again = await seat.get("/sign-in", params={"next": onward})

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from support.sabotage import failing_inserts
 from support.workshop import Workshop, note, write_note
-from whistle_shared.db import Answer, Idempotency, KeyReused, Unit, Work, make_engine
+from whistle_shared.db import Answer, Idempotency, KeyReused, Unit, Work, idempotency, make_engine
 from whistle_shared.db.group import Group
 from whistle_shared.errors import Conflict
 
@@ -64,6 +64,24 @@ async def test_a_refusal_before_anything_is_collected_costs_nobody_a_transaction
     transactions = [row.xmin for row in await workshop.rows("intake", "select xmin::text from note")]
     assert len(transactions) == 2
     assert len(set(transactions)) == 1
+
+
+async def test_an_answer_is_kept_for_thirty_days_and_no_longer(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INVARIANT: within KEPT a key has one answer; not long after it is as if it had never come."""
+    group, engine = workshop.group(), workshop.engine("intake")
+    requests = [Idempotency.of("caller", f"key-{number}", "this") for number in range(6)]
+    for request in requests:
+        await group.do(writing("once", idempotency=request))
+    for number, days in enumerate((31, 31, 31, 31, 29, 0)):
+        async with engine.begin() as connection:
+            statement = "update idempotency set created_at = now() - $1::int * interval '1 day' where key = $2"
+            await connection.exec_driver_sql(statement, (days, f"key-{number}"))
+    monkeypatch.setattr(idempotency, "_AT_ONCE", 3)
+    assert await idempotency.forget_old(engine) == 4
+    assert [await group.answered(request) for request in requests] == [False] * 4 + [True] * 2
+    assert await idempotency.forget_old(engine) == 0
 
 
 async def test_a_hundred_requests_with_one_key_do_one_thing(workshop: Workshop) -> None:

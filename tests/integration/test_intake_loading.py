@@ -10,7 +10,7 @@ from support import paperwork
 from support.city import City
 from support.clockface import MONDAY
 from whistle_intake import domain, store
-from whistle_shared.contracts.escalation import ClocksChanged
+from whistle_shared.contracts.escalation import ClockChange, ClocksChanged
 from whistle_shared.db import Unit, Work
 from whistle_shared.runtime import Service
 
@@ -63,3 +63,11 @@ async def test_a_receipt_needs_nothing_at_all(city: City) -> None:
     whistle = UUID((await city.street("S01").blows("0701", departments=["CGJ"])).whistle_id)
     told = paperwork.event(ClocksChanged(whistle_id=whistle, task_id=uuid4(), changes=()), MONDAY, subject=whistle)
     assert await loaded(city, Work(nothing, whistle=whistle, event=told)) == ({}, 0)
+
+
+async def test_a_receipt_that_moves_clocks_needs_the_clocks_alone(city: City) -> None:
+    whistle = UUID((await city.street("S01").blows("0701", departments=["CGJ"])).whistle_id)
+    change = ClockChange(clock_id=uuid4(), name="ack", status="met")
+    data = ClocksChanged(whistle_id=whistle, task_id=uuid4(), changes=(change,))
+    told = paperwork.event(data, MONDAY, subject=whistle)
+    assert await loaded(city, Work(nothing, whistle=whistle, event=told)) == ({}, 1)

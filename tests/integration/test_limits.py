@@ -193,8 +193,53 @@ async def test_the_reserve_is_not_for_an_address_that_keeps_coming_with_wrong_to
             assert (await hosted.post(path, json={"person": "王"}, headers=wrong)).status_code == 503
 
 
+class Dripping(httpx.AsyncByteStream):
+    """A body that never ends. `begun`: somebody reads it."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.begun.set()
+        yield b"x"
+        await asyncio.Event().wait()
+
+
+async def test_one_address_cannot_hold_the_room_for_large_bodies(city: City) -> None:
+    async with another(city, "intake", limits=ROOMY) as intake:
+        service = intake.service  # type: ignore[attr-defined]
+        slow = [Dripping(), Dripping()]
+        sending = [asyncio.create_task(intake.post("/api/v1/photos", content=body)) for body in slow]
+        for body in slow:
+            await body.begun.wait()
+        third = Dripping()
+        refused(await intake.post("/api/v1/photos", content=third), "photo")
+        assert not third.begun.is_set()
+        elsewhere = httpx.ASGITransport(app=service.app, client=("10.0.0.2", 1))
+        async with httpx.AsyncClient(transport=elsewhere, base_url="http://x") as other:
+            assert (await other.post("/api/v1/photos", content=b"x" * 1_000_000)).status_code == 415
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+        assert (await intake.post("/api/v1/photos", content=b"x" * 1_000_000)).status_code == 415
+
+
+async def test_a_token_that_is_not_good_spares_its_address_nothing(city: City) -> None:
+    """And once the budget is spent it does not get its body read either; a good one does."""
+    good, wrong = await bearer(city, "intake", "street_initiator", "S01"), {"authorization": "Bearer wst_wrong"}
+    async with another(city, "intake", limits={"photo": 2}) as intake:
+        for headers in (wrong, {"authorization": "nonsense"}):
+            assert (await intake.post("/api/v1/photos", content=b"x", headers=headers)).status_code == 401
+        body = Dripping()
+        refused(await intake.post("/api/v1/photos", content=body, headers=wrong), "photo")
+        assert not body.begun.is_set()
+        refused(await intake.post("/api/v1/photos", content=b"x"), "photo")
+        assert (await intake.post("/api/v1/photos", content=b"x", headers=good)).status_code == 415
+
+
 ANONYMOUS = {
     "report": ("intake", "POST", "/api/v1/reports"),
+    "suggestion": ("intake", "POST", "/api/v1/reports/suggestions"),
     "tracking": ("intake", "GET", "/api/v1/reports/progress"),
     "photo": ("intake", "POST", "/api/v1/photos"),
     "sign_in": ("escalation", "POST", "/sign-in"),

@@ -19,10 +19,10 @@ from support.city import City
 from support.entrance import Entrance
 from support.waiting import until
 from support.window import OPERATOR, Somebody, somebody
-from whistle_escalation import queries
-from whistle_escalation.pages import live
 from whistle_shared.auth import disable_account, hold_account
-from whistle_shared.web import Language, Templates
+from whistle_shared.pages import Language, Live, Templates
+
+STREAM = "/live?topic=dashboard"
 
 
 @pytest_asyncio.fixture
@@ -92,15 +92,19 @@ class Listening:
 async def listening(
     client: httpx.AsyncClient, headers: dict[str, str] | None = None, **query: Any
 ) -> AsyncIterator[Listening]:
-    async with client.stream("GET", "/events", params=query, headers=headers or {}) as answer:
+    asked = {"topic": "dashboard", **query}
+    async with client.stream("GET", "/live", params=asked, headers=headers or {}) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield Listening(answer.aiter_lines())
 
 
-async def position(city: City) -> int:
+async def shown(city: City, client: httpx.AsyncClient) -> str:
+    """The name of what a page shows that is opened now, when nothing is on its way any more."""
     await city.settles()
-    return await queries.position(city.services["escalation"].engine)
+    found = re.search(r'data-shows="(\w+)"', (await client.get("/")).text)
+    assert found is not None
+    return found[1]
 
 
 # -- sessions
@@ -115,7 +119,7 @@ async def test_invariant_a_session_ends_with_its_account(city: City, entrance: E
         async with service.group.unit() as unit:
             await disable_account(unit, OPERATOR, await hold_account(unit, viewer.account_id))
         assert (await client.get("/")).headers["location"] == "/sign-in"
-        assert (await client.head("/events")).status_code == 401
+        assert (await client.head(STREAM)).status_code == 401
 
 
 async def test_a_session_ends_after_a_week_however_much_it_is_used(
@@ -191,7 +195,7 @@ async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_agai
         raise ConnectionRefusedError
 
     async with visiting(entrance, viewer) as client:
-        monkeypatch.setattr("whistle_shared.runtime.service.find_session", away)
+        monkeypatch.setattr("whistle_shared.runtime.callers.find_session", away)
         answer = await client.get("/")
         assert answer.status_code == 503
         assert answer.headers["refresh"] == "5"
@@ -203,7 +207,7 @@ async def test_whoever_meets_a_database_that_is_away_gets_a_page_that_tries_agai
 
 async def test_the_stream_never_redirects(entrance: Entrance) -> None:
     async with visiting(entrance) as client:
-        for answer in (await client.get("/events"), await client.head("/events")):
+        for answer in (await client.get(STREAM), await client.head(STREAM)):
             assert answer.status_code == 401
             assert "location" not in answer.headers
 
@@ -227,77 +231,72 @@ async def test_hello_comes_first_with_what_business_time_needs(
         }
 
 
-async def test_only_panels_that_changed_are_sent_with_the_position_as_their_id(
+async def test_only_panels_that_changed_are_sent_with_the_name_of_what_is_shown_then(
     city: City, entrance: Entrance, viewer: Somebody
 ) -> None:
-    async with (
-        visiting(entrance, viewer) as client,
-        listening(client, after=await position(city)) as stream,
-    ):
+    async with visiting(entrance, viewer) as client, listening(client, after=await shown(city, client)) as stream:
         assert (await stream.next())["event"] == "hello"
         await city.street("S01").blows(category=None)
         assert (await stream.next())["event"] == "beat"
         seen: dict[str, str] = {}
         while "upcoming" not in seen:
             message = await stream.next("panels")
-            assert set(message["data"]) <= {"figures", "feed", "upcoming"}
+            assert not {"departments", "rungs", "stuck"} & set(message["data"])
             seen |= message["data"]
         assert "井盖缺失" in seen["feed"]
-        assert int(message["id"]) <= await position(city)
+        assert message["id"] == await shown(city, client)
 
 
-@pytest.mark.parametrize("last", ["999999999", "-1", "nonsense", "99999999999999999999999"])
-async def test_a_position_that_cannot_be_followed_asks_for_a_new_page(
+@pytest.mark.parametrize("last", ["0123456789abcdef", "-1", "nonsense", "99999999999999999999999"])
+async def test_whoever_shows_what_is_not_known_is_sent_everything(
     city: City, entrance: Entrance, viewer: Somebody, last: str
 ) -> None:
-    async with (
-        visiting(entrance, viewer) as client,
-        listening(client, {"last-event-id": last}) as stream,
-    ):
-        await stream.next("resync")
-
-
-async def test_a_page_too_far_behind_is_renewed(
-    city: City, entrance: Entrance, viewer: Somebody, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = await position(city)
-    await city.street("S01").blows(category="0701")
-    await city.settles()
-    monkeypatch.setattr(live, "KEPT", 1)
-    async with visiting(entrance, viewer) as client:
-        latest = await position(city)
-
-        async def shown() -> bool:
-            return f'data-position="{latest}"' in (await client.get("/")).text
-
-        await until(shown, "the page to show the latest")
-        async with listening(client, {"last-event-id": str(before)}) as stream:
-            await stream.next("resync")
+    async with visiting(entrance, viewer) as client, listening(client, {"last-event-id": last}) as stream:
+        assert set((await stream.next("panels"))["data"]) >= {"feed", "rungs", "upcoming"}
 
 
 async def test_one_that_reconnects_misses_nothing(city: City, entrance: Entrance, viewer: Somebody) -> None:
+    """INVARIANT: a reader that comes back is sent what its page does not show yet, whatever it has missed and whoever
+    was started anew meanwhile: here, the service."""
     async with visiting(entrance, viewer) as client:
-        before = await position(city)
-        await city.street("S01").blows(category="0701")
+        before = await shown(city, client)
+        async with entrance.shut():
+            await city.street("S01").blows(category="0701")
         await city.settles()
-        async with listening(client, {"last-event-id": str(before)}) as stream:
+        async with listening(client, {"last-event-id": before}) as stream:
+            assert "井盖缺失" in (await stream.next("panels"))["data"]["feed"]
+
+
+async def test_one_that_reconnects_and_has_missed_nothing_is_sent_nothing(
+    city: City, entrance: Entrance, viewer: Somebody
+) -> None:
+    async with visiting(entrance, viewer) as client:
+        before = await shown(city, client)
+        async with listening(client, {"last-event-id": before}) as stream:
+            assert (await stream.next())["event"] == "hello"
+            await city.street("S01").blows(category="0701")
             assert "井盖缺失" in (await stream.next("panels"))["data"]["feed"]
 
 
 async def test_invariant_a_panel_is_rendered_once_for_everybody(
     city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """INVARIANT: a panel is rendered once per language and scope however many people look."""
+    """INVARIANT: a panel is rendered once per language, scope and address however many people look."""
     service = city.services["escalation"]
-    shown: live.Live = service.app.state.live
+    live: Live = service.app.state.live
     district = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
-    operations = await service.tokens.caller(await city.token("escalation", "operations", "*"))
+    another = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
     department = await service.tokens.caller(await city.token("escalation", "department_head", "CGJ"))
     street = await service.tokens.caller(await city.token("escalation", "street_initiator", "S01"))
-    channel = shown.channel("zh", district)
-    assert shown.channel("zh", operations) is channel
-    others = [shown.channel("en", district), shown.channel("zh", department), shown.channel("zh", street)]
-    assert len({id(one) for one in (channel, *others)}) == 4
+    channel = live.channel("dashboard", "zh", district)
+    assert live.channel("dashboard", "zh", another) is channel
+    others = [
+        live.channel("dashboard", "en", district),
+        live.channel("dashboard", "zh", department),
+        live.channel("dashboard", "zh", street),
+        live.channel("dashboard", "zh", district, "another address"),
+    ]
+    assert len({id(one) for one in (channel, *others)}) == 5
     rendered: list[str] = []
     render = Templates.render
 
@@ -307,7 +306,7 @@ async def test_invariant_a_panel_is_rendered_once_for_everybody(
 
     monkeypatch.setattr(Templates, "render", counted)
     channel.frame = None
-    frames = await asyncio.gather(*(shown.frame(channel) for _ in range(50)))
+    frames = await asyncio.gather(*(live.frame(channel) for _ in range(50)))
     assert sorted(rendered) == sorted(f"_{name}.html" for name in frames[0].panels)
 
 
@@ -318,7 +317,7 @@ async def test_invariant_a_panel_is_sent_at_most_once_a_second(
     arrived: list[float] = []
     async with (
         visiting(entrance, viewer) as client,
-        listening(client, after=await position(city)) as stream,
+        listening(client, after=await shown(city, client)) as stream,
     ):
         while len(arrived) < 4:
             await city.street("S01").blows(category="0701")
@@ -332,8 +331,6 @@ async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance
 
     INVARIANT: every number counts only what the viewer's scope covers.
     """
-    """INVARIANT: what a page shows is what the viewer's scope covers.
-    INVARIANT: every number counts only what the viewer's scope covers."""
     head = await somebody(city.services["escalation"], "department_head", "PSGS")
     async with visiting(entrance, head) as client:
         await city.street("S01").blows(category="0701")
@@ -352,7 +349,7 @@ async def test_a_department_hears_of_its_own_only(city: City, entrance: Entrance
 async def test_the_stream_ends_when_the_service_stops_or_the_session_does(
     city: City, entrance: Entrance, viewer: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "BEAT", 0.5)
+    monkeypatch.setattr("whistle_shared.pages.live.BEAT", 0.5)
     async with visiting(entrance, viewer) as client:
         async with listening(client) as stream:
             await stream.next("hello")
@@ -380,7 +377,7 @@ async def test_the_dashboard_outlives_an_outage_of_the_database(
     ):
         await stream.next("hello")
         with monkeypatch.context() as patch:
-            patch.setattr(queries, "position", away)
+            patch.setattr(Live, "_mark", away)
 
             async def tried() -> bool:
                 return bool(failed)

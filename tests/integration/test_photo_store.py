@@ -22,6 +22,7 @@ from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from support import gallery, pictures
+from support.answers import expect
 from support.city import City
 from support.waiting import until
 from whistle_shared import photos
@@ -336,6 +337,30 @@ async def test_nobody_can_fill_the_store_with_what_is_never_used(city: City, mon
     await gallery.adds(city)
     await claims(gallery.album(city), [UUID(first["photo_id"])], photos.RESIDENT, "report:7")
     await gallery.resident_adds(city)
+
+
+async def test_one_address_cannot_fill_the_store_for_all_residents(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(albums, "_MOST_OF_ONE", 1)
+    service = city.services["intake"]
+
+    async def adds(address: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=service.app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x", timeout=30) as phone:
+            return await phone.post("/api/v1/photos", content=PHOTO, headers=gallery.JPEG)
+
+    first = expect(await adds("192.0.2.61"), 201)
+    more = await adds("192.0.2.61")
+    assert (more.status_code, more.json()["budget"], more.headers["retry-after"]) == (429, "photo", "600")
+    late = expect(await adds("192.0.2.62"), 201)
+    await claims(gallery.album(city), [UUID(first["photo_id"])], photos.RESIDENT, "report:7")
+    expect(await adds("192.0.2.61"), 201)
+    await gallery.ages(service, late["photo_id"])
+    assert await gallery.album(city).sweep_unclaimed() == 1
+    by = {str(row.photo_id): row.added_by for row in await gallery.rows(service)}
+    assert by.pop(first["photo_id"]) == by.pop(late["photo_id"]) == photos.RESIDENT
+    [waiting] = by.values()
+    assert waiting.startswith("resident from ")
+    assert "192.0.2" not in waiting
 
 
 @pytest.mark.parametrize("url", ["ftp://somewhere/photos", "photos", "http://somewhere/photos", ""])

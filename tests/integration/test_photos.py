@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from support import gallery, pictures
 from support.city import City
@@ -21,7 +22,7 @@ from support.gallery import JPEG
 from support.window import account_of, somebody, window
 from whistle_shared import photos
 from whistle_shared.auth import open_session
-from whistle_shared.db.tables import account
+from whistle_shared.db.tables import account, photo
 from whistle_shared.photos import addresses
 from whistle_shared.timesource import wall_now
 
@@ -187,7 +188,21 @@ async def test_another_purpose_is_refused(door: City, producer: str, purpose: st
 
 async def test_a_resident_adds_for_no_whistle(door: City) -> None:
     client = door.client("intake")
-    refused(await client.post("/api/v1/photos?purpose=whistle", content=pictures.photo(), headers=JPEG), 422)
+    refused(await client.post("/api/v1/photos?purpose=whistle", content=pictures.photo(), headers=JPEG), 401)
+
+
+async def test_on_a_page_only_what_is_for_a_whistle_is_of_whoever_is_signed_in(door: City) -> None:
+    """The browser of a clerk may be a resident's, too."""
+    person = await somebody(door.services["intake"], "street_initiator", "S01")
+    async with window(door.services["intake"]) as browser:
+        await browser.signs_in(person)
+        for purpose, owner in (("whistle", "S01"), ("report", photos.RESIDENT)):
+            path = f"/api/v1/photos?purpose={purpose}"
+            added = await browser.client.post(path, content=pictures.photo(), headers=JPEG)
+            assert added.status_code == 201, added.text
+            async with door.services["intake"].engine.connect() as connection:
+                kept = select(photo.c.owner).where(photo.c.photo_id == added.json()["photo_id"])
+                assert (await connection.execute(kept)).scalar_one() == owner
 
 
 async def test_adding_is_on_record(city: City) -> None:

@@ -95,7 +95,7 @@ async def test_over_tls_a_browser_is_told_to_stay_there(door: City) -> None:
     transport = httpx.ASGITransport(app=door.services["intake"].app)
     async with httpx.AsyncClient(transport=transport, base_url="https://x") as client:
         answer = await client.get("/livez")
-        assert answer.headers["strict-transport-security"] == "max-age=63072000"
+        assert answer.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
     assert "strict-transport-security" not in (await door.client("intake").get("/livez")).headers
 
 

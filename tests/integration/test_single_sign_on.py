@@ -63,7 +63,7 @@ async def test_no_token_of_the_provider_is_kept(duty: Duty) -> None:
 async def test_the_cookie_of_an_attempt_is_short_lived_and_for_this_host_alone(duty: Duty) -> None:
     service = duty.service()
     async with Browser(service.app) as browser:
-        answer = await browser.http.get("/sso")
+        answer = await browser.chooses_provider()
         cookie = answer.headers["set-cookie"]
     assert cookie.startswith("__Host-whistle-escalation-sso=")
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}

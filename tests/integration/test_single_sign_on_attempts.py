@@ -10,6 +10,7 @@ from support.city import City
 from support.duty import Duty, refusals
 from support.real_provider import Browser, RealProvider
 from support.sign_on import live_sessions
+from support.window import somebody, window
 
 
 async def test_whoever_changes_their_mind_is_told_and_not_let_in(duty: Duty) -> None:
@@ -45,7 +46,7 @@ async def test_the_answer_to_anothers_attempt_signs_nobody_in(duty: Duty) -> Non
         back = await sender.signs_in("u-zhang", until="https://duty.example.cn/sso/callback")
         url = back.headers["location"]
         assert (await victim.http.get(url)).status_code == 403
-        await victim.http.get("/sso")
+        await victim.chooses_provider()
         assert (await victim.http.get(url)).status_code == 403
         assert (await victim.goes("/account")).url.path == "/sign-in"
     assert (await refusals(service))[:2] == [
@@ -61,7 +62,7 @@ async def test_the_code_of_another_client_or_verifier_is_not_taken(duty: Duty) -
         own = await browser.signs_in("u-zhang", until="https://duty.example.cn/sso/callback")
         for stolen in (foreign, own):
             code = _asked(stolen.headers["location"])["code"]
-            start = await thief.http.get("/sso")
+            start = await thief.chooses_provider()
             state = _asked(start.headers["location"])["state"]
             asked = {"code": code, "state": state, "iss": service.settings.oidc_issuer}
             assert (await thief.http.get("/sso/callback", params=asked)).status_code == 403
@@ -110,7 +111,7 @@ async def test_nonsense_at_the_way_back_is_refused(duty: Duty, query: str) -> No
     service = duty.service()
     async with Browser(service.app) as browser:
         assert (await browser.http.get(f"/sso/callback{query}")).status_code == 403
-        await browser.http.get("/sso")
+        await browser.chooses_provider()
         assert (await browser.http.get(f"/sso/callback{query}")).status_code == 403
 
 
@@ -122,7 +123,7 @@ async def test_a_provider_that_is_down_is_told_apart_and_nothing_breaks(duty: Du
         page = await browser.http.get(back.headers["location"])
         assert page.status_code == 503
         assert "暂时连不上" in page.text
-        assert (await other.http.get("/sso")).status_code == 503
+        assert (await other.chooses_provider()).status_code == 503
         assert (await other.goes("/sign-in")).status_code == 200
         assert (await other.goes("/sso/sign-out")).status_code == 200
 
@@ -139,8 +140,71 @@ async def test_whoever_signs_out_is_offered_to_sign_out_there_too(duty: Duty) ->
         assert asking.status_code == 200
         left = await browser.sends(asking, logout="yes")
         assert left.headers["location"].startswith("https://duty.example.cn/sign-in")
-        form = await browser.goes("/sso")
+        asking = await browser.chooses_provider()
+        form = await browser.goes(asking.headers["location"])
         assert "/interaction/" in form.url.path
+
+
+_SESSION = "__Host-whistle-escalation"
+FROM_ELSEWHERE: list[dict[str, str]] = [
+    {},
+    {"sec-fetch-site": "cross-site", "referer": "https://duty.example.cn/sign-in"},
+    {"sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "none"},
+    {"referer": "https://evil.example/"},
+    {"referer": "https://duty.example.cn.evil.example/"},
+]
+
+
+@pytest.mark.parametrize("headers", FROM_ELSEWHERE)
+async def test_a_link_elsewhere_begins_nothing(duty: Duty, headers: dict[str, str]) -> None:
+    """INVARIANT: an attempt begins on a page of ours, where a person chose it: a link elsewhere opens no session."""
+    service = duty.service()
+    async with Browser(service.app) as browser:
+        answer = await browser.http.get("/sso?next=/account", headers=headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Faccount")
+        assert "set-cookie" not in answer.headers
+        assert 'href="/sso?next=/account"' in (await browser.goes(answer.headers["location"])).text
+        ours = {"referer": "https://duty.example.cn/sign-in"}
+        chosen = await browser.http.get("/sso?next=/account", headers=ours)
+        assert chosen.headers["location"].startswith(service.settings.oidc_issuer)
+
+
+async def test_who_goes_to_the_provider_is_counted_by_address(duty: Duty) -> None:
+    service = duty.service(limits={"sign_in": 1})
+    async with Browser(service.app) as browser:
+        assert (await browser.chooses_provider()).status_code == 303
+        refused = await browser.chooses_provider()
+        assert (refused.status_code, refused.json()["budget"]) == (429, "sign_in")
+
+
+async def test_a_session_ends_when_its_way_in_is_switched_off(duty: Duty) -> None:
+    """And is there again with it: nobody's hours are lost by a setting that was wrong for a minute."""
+    service = duty.service()
+    local = await somebody(service, "operations")
+    without_local, without_provider = duty.service(local_accounts=False), duty.service(oidc_issuer="")
+    other_provider = duty.service(oidc_issuer="https://other.example.cn", outgoing_allowed="other.example.cn")
+    async with Browser(service.app) as browser, window(service, local, "https") as seat:
+        await browser.signs_in("u-zhang", onward="/account")
+        cookies = {"provider": _session_in(browser.http), "password": _session_in(seat.client)}
+    lets_in = {
+        service: {"provider", "password"},
+        without_local: {"provider"},
+        without_provider: {"password"},
+        other_provider: {"password"},
+    }
+    for set_so, known in lets_in.items():
+        for means, session in cookies.items():
+            async with Browser(set_so.app) as again:
+                again.http.cookies.set(_SESSION, session, domain="duty.example.cn")
+                landed = (await again.goes("/account")).url.path
+            assert (landed == "/account") == (means in known), (means, set_so.settings)
+
+
+def _session_in(client: httpx.AsyncClient) -> str:
+    [value] = [cookie.value for cookie in client.cookies.jar if cookie.name == _SESSION]
+    assert value
+    return value
 
 
 async def test_who_came_with_a_password_is_not_sent_to_the_provider_at_the_end(duty: Duty) -> None:

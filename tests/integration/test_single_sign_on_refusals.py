@@ -41,7 +41,7 @@ async def service(
 
 async def comes_back(browser: Browser, false: FalseProvider) -> httpx.Response:
     """From our link to the provider and back with a code, without ever seeing the provider's pages."""
-    asked = httpx.URL((await browser.http.get("/sso?next=/account")).headers["location"]).params
+    asked = httpx.URL((await browser.chooses_provider("/account")).headers["location"]).params
     false.nonce = asked["nonce"]
     return await browser.http.get("/sso/callback", params={"state": asked["state"], "code": "a code"})
 

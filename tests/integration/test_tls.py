@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
+import aio_pika
 import asyncpg
 import httpx
 import pytest
@@ -167,6 +168,14 @@ async def _enters_database(url: str) -> None:
 async def _enters_broker(url: str) -> None:
     async with await connect(url, "a test"):
         pass
+
+
+async def test_a_connection_that_does_not_come_about_is_closed() -> None:
+    """Else the garbage collector does it whenever it comes by, and outside the loop that fails."""
+    with pytest.raises(BROKER_FAILURES) as caught:
+        await connect(f"amqp://a:b@{LOOPBACK}:1/", "a test")
+    met = [value for entry in caught.traceback for value in entry.frame.f_locals.values()]
+    assert {value.is_closed for value in met if isinstance(value, aio_pika.Connection)} == {True}
 
 
 async def test_a_server_of_our_authority_under_its_name_is_believed(encrypted: Encrypted) -> None:

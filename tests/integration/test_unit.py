@@ -1,5 +1,6 @@
 """The Unit on the real database: set-based writes, subject versions, all or nothing."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import pytest
 import uuid_utils.compat
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from support.workshop import Workshop, load_nothing, note, withdrawn, write_note
 from whistle_shared.contracts import decode_batch
 from whistle_shared.db import Group, Outbox, Outgoing
+
+PRIVATE = "张三住五号楼\n三单元"
 
 
 @contextmanager
@@ -136,3 +139,26 @@ async def test_what_the_database_refuses_is_not_told_with_its_values(workshop: W
     with pytest.raises(IntegrityError) as caught:
         await insert_twice()
     assert said not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        ("insert into note(note_id, said) values ($1, $2)", (uuid_utils.compat.uuid7(), PRIVATE)),
+        (
+            "insert into subject_version select $1, x from generate_series(1, 2) x",
+            (PRIVATE,),
+        ),
+        ("select 1 from note where count = $1", (PRIVATE,)),
+    ],
+    ids=["failing row", "key that is there", "value that cannot be sent"],
+)
+async def test_no_failure_quotes_a_row(workshop: Workshop, statement: str, values: tuple[Any, ...]) -> None:
+    """INVARIANT: no failure quotes what stands in a row or came as a parameter, wherever it is logged."""
+    with pytest.raises(DBAPIError) as caught:
+        async with workshop.engine("intake").begin() as connection:
+            await connection.exec_driver_sql(statement, values)
+    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert "asyncpg.exceptions" in told, "what went wrong is still told"
+    assert "张三" not in told
+    assert "DETAIL" not in told

@@ -124,8 +124,11 @@ async def test_a_key_lasts_before_it_is_used(vault: Vault, tmp_path: Path, monke
     file = next((tmp_path / "vault").rglob(str(name)))
     assert synced == [file, file.parent, tmp_path / "vault"]
     synced.clear()
-    await vault.shred(name)
+    assert await vault.shred(name)
     assert synced == [file.parent, tmp_path / "vault"]
+    synced.clear()
+    assert not await vault.shred(name)
+    assert synced == [file.parent, tmp_path / "vault"], "whoever was first may not have come as far"
 
 
 async def test_a_vault_out_of_reach_says_so(vault: Vault, tmp_path: Path) -> None:

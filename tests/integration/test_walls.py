@@ -60,11 +60,14 @@ class Hosted:
     async def departments(self, table: str, reach: str) -> set[str]:
         """Whose rows are seen in a table that says it by department or by task."""
         by = {str(task): department for department, task in self.tasks.items()}
-        column = "department" if table in {"task", "letter", "invitation"} else "task_id"
+        column = "department" if table in _BY_DEPARTMENT else "task_id"
         return {by.get(str(row[0]), str(row[0])) for row in await self.sees(table, reach, column)}
 
 
+_BY_DEPARTMENT = {"task", "letter", "invitation", "handover"}
 _ROWS = {
+    "handover": "insert into handover values (gen_random_uuid(), :department, now(), gen_random_uuid(), '王敏', "
+    "'李强', '', '[]')",
     "letter": "insert into letter values (gen_random_uuid(), :whistle, :task, :department, '1', 'letter', '…', '区', "
     "now(), now())",
     "invitation": "insert into invitation values (:meeting, :department, :whistle, now(), '…', '…', '街道', now())",
@@ -141,11 +144,11 @@ async def test_a_whistles_facts_are_seen_by_those_who_are_called(hosted: Hosted)
 async def test_another_departments_rows_cannot_be_written(hosted: Hosted, table: str) -> None:
     foreign = f"whistle_id = '{hosted.whistle.whistle_id}'"
     if table != "whistle":
-        by_department = table in {"task", "letter", "invitation"}
-        foreign = f"department = '{THEIRS}'" if by_department else f"task_id = '{hosted.tasks[THEIRS]}'"
+        foreign = f"department = '{THEIRS}'" if table in _BY_DEPARTMENT else f"task_id = '{hosted.tasks[THEIRS]}'"
     stranger = "ZFJ" if table == "whistle" else OURS
+    column = "department" if table == "handover" else "whistle_id"
     for statement in (
-        f"update {table} set whistle_id = whistle_id where {foreign}",
+        f"update {table} set {column} = {column} where {foreign}",
         f"delete from {table} where {foreign}",
     ):
         assert await hosted.changes(statement, THEIRS) > 0

@@ -6,7 +6,7 @@ INVARIANT: what waits in memory of bodies is bounded, whatever is sent and howev
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import repeat
+from itertools import count, repeat
 
 import httpx
 import psutil
@@ -90,9 +90,10 @@ async def test_a_photo_takes_no_more_room_while_it_comes_than_it_says_it_needs()
 
     def coming(size: int | None) -> asyncio.Task[bytes | None]:
         said = (b"transfer-encoding", b"chunked") if size is None else (b"content-length", b"%d" % size)
-        return asyncio.create_task(reader.read({"headers": [said]}, never, 12 * MIB))
+        scope = {"headers": [said], "client": (f"10.0.0.{next(phone_number)}", 1)}
+        return asyncio.create_task(reader.read(scope, never, 12 * MIB))
 
-    reader = bodies.Bodies()
+    reader, phone_number = bodies.Bodies(), count(1)
     phones = [coming(2 * MIB) for _ in range(26)]
     phones.append(coming(None))
     await asyncio.sleep(0)
@@ -102,7 +103,7 @@ async def test_a_photo_takes_no_more_room_while_it_comes_than_it_says_it_needs()
     for phone in phones:
         phone.cancel()
     await asyncio.gather(*phones, return_exceptions=True)
-    assert reader.large == 0
+    assert not reader.large
 
 
 async def test_row10_a_body_that_does_not_come_is_given_up(entrance: Entrance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,16 @@ from whistle_shared.messaging import EVENTS
 from whistle_shared.runtime import Service
 from whistle_shared.timesource import SettableTime, wall_now
 
-_KEPT = ("alembic_version", "registry_part", "calendar_year", "api_token", "audit", "audit_link", "audit_head")
+_KEPT = (
+    "alembic_version",
+    "registry_part",
+    "calendar_year",
+    "edition",
+    "api_token",
+    "audit",
+    "audit_link",
+    "audit_head",
+)
 _ACTIVITY = """
 select (select count(*) from outbox), (select count(*) from inbox),
        (select count(*) from outbox_due where receiver = 'broker' or receiver = any(:running))
@@ -77,9 +86,9 @@ class Ground:
             await owner.dispose()
         await self.broker.close()
 
-    async def start(self, producer: str) -> Service:
-        """Start one service, as a fresh process would."""
-        service = self.build(producer)
+    async def start(self, producer: str, **settings: Any) -> Service:
+        """Start one service, as a fresh process would. `settings` beside the usual ones."""
+        service = self.build(producer, **settings)
         self.services[producer] = service
         transport = httpx.ASGITransport(app=service.app, raise_app_exceptions=False)
         self._clients[producer] = httpx.AsyncClient(transport=transport, base_url=f"http://{producer}", timeout=30)

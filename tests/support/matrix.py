@@ -10,53 +10,42 @@ sessions and sends nobody anywhere.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
+from support.rows import (
+    ADMINISTRATOR,
+    APPROVER,
+    ARBITRATOR,
+    AUDITOR,
+    BLOWERS,
+    CLOCK_READERS,
+    DRAFTERS,
+    EVERYBODY,
+    FORM,
+    INFORMANT,
+    INSPECTOR,
+    LOOKERS,
+    NEIGHBOURHOOD,
+    OFFICE,
+    PUBLIC,
+    READERS,
+    REGISTRY_READERS,
+    SPEAKERS,
+    STREET_DESK,
+    STREET_SIDE,
+    WITHDRAWERS,
+    WORKERS,
+    Row,
+    Table,
+    form,
+    live,
+    one,
+    page,
+    step,
+)
 from support.story import GRID, STREET
 
-Door = Literal["public", "api", "resident", "code", "page", "stream"]
-
-INFORMANT = frozenset({"informant"})
-GRID_OFFICER = frozenset({"grid_officer"})
-COMMUNITY = frozenset({"community"})
-STREET_DESK = frozenset({"street_initiator", "street_approver"})
-APPROVER = frozenset({"street_approver"})
-NEIGHBOURHOOD = GRID_OFFICER | COMMUNITY
-STREET_SIDE = NEIGHBOURHOOD | STREET_DESK
-WORKERS = frozenset({"handler", "section_head", "department_head"})
-SPEAKERS = frozenset({"section_head", "department_head"})
-HEAD = frozenset({"department_head"})
-OFFICE = frozenset({"dispatcher", "arbitrator"})
-ARBITRATOR = frozenset({"arbitrator"})
-INSPECTOR = frozenset({"inspector"})
-LOOKERS = OFFICE | INSPECTOR | {"operations"}
-ADMINISTRATOR = frozenset({"administrator"})
-AUDITOR = frozenset({"auditor"})
-EVERYBODY = INFORMANT | STREET_SIDE | WORKERS | LOOKERS | ADMINISTRATOR | AUDITOR
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """`about`: the kind of the story's object; None: a list, or something new. `gives`: what those who may are
-    answered. `refuses`: roles that see the object and may still not (403). `strange`: what those are answered for whom
-    the object does not exist. `harmless`: the body of those who may, where `body` would change something. `elsewhere`:
-    a form that comes from somebody else's page."""
-
-    who: frozenset[str] = EVERYBODY
-    about: str | None = None
-    gives: int | str = 200
-    body: Any = None
-    door: Door = "api"
-    refuses: frozenset[str] = frozenset()
-    strange: int = 404
-    harmless: Any = None
-    query: str = ""
-    kind: str = "application/json"
-    elsewhere: bool = False
-
-
-PUBLIC = Row(door="public")
 REASON = {"reason": "情况属实"}
 NOTE = {"person": "王敏", "note": "已到场"}
 SAID = {
@@ -77,25 +66,6 @@ INSTANT = "2026-06-20T09:00:00+08:00"
 MARKS = {"parts": {}, "veto": False, "basis": "处置及时"}
 UPHELD = {"upheld": True, "departments": ["PSGS"], "reason": "职责清单第 12 项"}
 GRANTED = {"granted": True, "reason": "情况属实"}
-BLOWERS = STREET_DESK | HEAD | OFFICE
-DRAFTERS = STREET_SIDE | SPEAKERS
-WITHDRAWERS = DRAFTERS | OFFICE
-READERS = STREET_SIDE | WORKERS | LOOKERS
-CLOCK_READERS = COMMUNITY | STREET_DESK | WORKERS | LOOKERS
-REGISTRY_READERS = STREET_SIDE | WORKERS | LOOKERS
-
-Table = Mapping[str, tuple[Row, ...]]
-
-
-def one(who: frozenset[str], about: str | None = None, gives: int = 200, body: Any = None, **more: Any) -> tuple[Row]:
-    """A route with one row."""
-    return (Row(who, about, gives, body, **more),)
-
-
-def step(who: frozenset[str], body: Any = None, gives: int = 409, **more: Any) -> tuple[Row, Row]:
-    """A step with a whistle: the street's, and one that a department called; both have ended."""
-    return Row(who, "whistle", gives, body, **more), Row(who, "called", gives, body, **more)
-
 
 ANYWHERE: Table = {
     "GET /livez": (PUBLIC,),
@@ -107,19 +77,8 @@ ANYWHERE: Table = {
     "GET /docs/start.js": (PUBLIC,),
     "GET /docs/files/*": (PUBLIC,),
     "GET /static/*": (PUBLIC,),
+    "GET /map.json": (PUBLIC,),
 }
-
-FORM = "application/x-www-form-urlencoded"
-
-
-def form(who: frozenset[str], about: str | None = None, gives: int = 303, body: str = "", **more: Any) -> tuple[Row]:
-    """A route that takes a form from a page."""
-    return (Row(who, about, gives, body, "page", kind=FORM, **more),)
-
-
-def page(who: frozenset[str], about: str | None = None) -> tuple[Row]:
-    return (Row(who, about, door="page"),)
-
 
 FROM_ELSEWHERE = (Row(door="public", gives=403, body="", kind=FORM, elsewhere=True),)
 ENTRANCE: Table = {
@@ -163,7 +122,7 @@ WITH_PROVIDER: Mapping[str, Any] = {
     "outgoing_allowed": "http://127.0.0.1:9",
 }
 SINGLE_SIGN_ON: Table = {
-    "GET /sso": (Row(door="public", gives=503),),
+    "GET /sso": (Row(door="public", gives="303 to sign in"),),
     "GET /sso/callback": (Row(door="public", gives=403),),
     "GET /sso/sign-out": (PUBLIC,),
 }
@@ -176,19 +135,51 @@ REPORTS: Table = {
     "POST /api/v1/reports": one(
         REPORTERS, "place", 422, REPORT, door="resident", strange=422, harmless=REPORT | {"category": "9999"}
     ),
+    "POST /api/v1/reports/suggestions": (Row(door="public", body={"text": "楼下井盖不见了。"}),),
     "GET /api/v1/reports/progress": (Row(door="code"),),
     "POST /api/v1/reports/progress/rating": (
         Row(door="code", body={"contacted": True, "solved": True, "satisfaction": "satisfied"}),
     ),
     "GET /api/v1/reports": one(STREET_SIDE | LOOKERS),
     "GET /api/v1/reports/{report_id}": one(STREET_SIDE | LOOKERS, "report"),
-    "POST /api/v1/reports/{report_id}/triage": one(STREET_SIDE, "report", 409, {"outcome": "declined"}),
+    "POST /api/v1/reports/{report_id}/triage": one(
+        STREET_SIDE, "report", 409, {"outcome": "declined", "answer": "不属实"}
+    ),
     "POST /api/v1/reports/{report_id}/contact": one(STREET_SIDE, "report", 200, {"reason": "电话核实"}),
+    "GET /report": (PUBLIC,),
+    "GET /report/streets/{street}": (Row(about="mapped", door="public"),),
+    "GET /report/progress": (PUBLIC,),
+    "GET /report/progress/steps": (Row(door="code"),),
+    "GET /manifest.webmanifest": (PUBLIC,),
+    "GET /sw.js": (PUBLIC,),
+    "GET /desk": page(STREET_SIDE | LOOKERS),
+    "GET /desk/{report_id}": page(STREET_SIDE | LOOKERS, "report"),
+    "GET /desk/{report_id}/photos": one(STREET_SIDE | LOOKERS, "report", door="stream"),
     "POST /api/v1/people/{person_id}/erasure": one(APPROVER, "erased", 200, {"reason": "本人申请"}),
+}
+
+STREET_PAGES: Table = {
+    "GET /whistles": page(READERS),
+    "GET /whistles/over": page(READERS),
+    "GET /whistles/column/{code}": (Row(READERS, "column", door="page", strange=200),),
+    "GET /whistles/{whistle_id}": (Row(READERS, "whistle", door="page"), Row(READERS, "called", door="page")),
+    "GET /whistles/{whistle_id}/photos": one(READERS, "whistle", door="stream"),
+    "GET /blow": page(DRAFTERS),
+    "GET /blow/ground": one(DRAFTERS, door="stream", query=f"street={STREET}"),
+    "GET /blow/here": one(DRAFTERS, door="stream", query="latitude=39.9&longitude=116.4"),
+    "GET /blow/foresight": one(DRAFTERS, door="stream", query=f"street={STREET}&kind=appeal&urgency=normal"),
+    "GET /approvals": page(APPROVER),
 }
 
 INTAKE: Table = {
     **ENTRANCE,
+    **live(
+        desk=Row(STREET_SIDE | LOOKERS, query="about=mine"),
+        board=Row(READERS),
+        approvals=Row(APPROVER),
+        whistle=Row(READERS, "whistle", query="about={whistle_id}+hour"),
+    ),
+    **STREET_PAGES,
     **ONWARD,
     **REPORTS,
     "POST /api/v1/photos": (Row(INFORMANT | STREET_SIDE | WORKERS, None, 415, {}, "resident"),),
@@ -226,7 +217,35 @@ INTAKE: Table = {
 
 DISPATCH: Table = {
     **ENTRANCE,
-    **ONWARD,
+    **live(
+        desk=Row(LOOKERS),
+        whistle=Row(LOOKERS, "whistle", query="about={whistle_id}"),
+        request=Row(LOOKERS, "longer", query="about={request_id}"),
+    ),
+    "GET /": page(LOOKERS),
+    "GET /whistles": page(LOOKERS),
+    "GET /whistles/{whistle_id}": page(LOOKERS, "whistle"),
+    "GET /whistles/{whistle_id}/limits": one(LOOKERS, "whistle", door="stream"),
+    "GET /requests/{request_id}": page(LOOKERS, "longer"),
+    "GET /disputes/{dispute_id}": page(LOOKERS, "dispute"),
+    "GET /precedents": page(LOOKERS),
+    "GET /registry": page(LOOKERS),
+    "GET /registry/{sheet}": page(LOOKERS, "sheet"),
+    "GET /registry/{sheet}/row": (Row(LOOKERS, "sheet", door="page", query="key=0701"),),
+    "GET /registry/{sheet}/new": page(ARBITRATOR, "sheet"),
+    "GET /registry/{sheet}/preview": one(ARBITRATOR, "sheet", door="stream"),
+    "GET /registry/import": page(ARBITRATOR),
+    "GET /registry/versions": page(LOOKERS),
+    "GET /registry/versions/{number}": page(LOOKERS, "edition"),
+    "GET /registry/versions/{number}/preview": one(ARBITRATOR, "edition", door="stream"),
+    "GET /api/v1/registry/versions": one(LOOKERS),
+    "GET /api/v1/registry/versions/{number}": one(LOOKERS, "edition"),
+    "POST /api/v1/registry/versions/{number}/restoration": one(ARBITRATOR, "edition", 409, REASON | {"base": 0}),
+    "POST /api/v1/registry/changes": one(
+        ARBITRATOR, None, 409, REASON | {"base": 0, "sheet": "streets", "key": [STREET], "cells": {}}
+    ),
+    "GET /api/v1/registry/spreadsheet": one(LOOKERS),
+    "POST /api/v1/registry/spreadsheet": one(ARBITRATOR, None, 415, {}, query="base=0&reason=x"),
     **{
         f"GET /api/v1/{room}": one(REGISTRY_READERS)
         for room in ("departments", "streets", "grids", "categories", "policies", "ladders", "duties", "regulation")
@@ -266,7 +285,23 @@ def department(task: str, letter: str | None) -> Table:
     }
     table = {
         **ENTRANCE,
-        **ONWARD,
+        **live(
+            inbox=Row(WORKERS | LOOKERS),
+            task=Row(WORKERS | LOOKERS, task, query="about={task_id}"),
+            overview=Row(SPEAKERS),
+        ),
+        "GET /": page(WORKERS | LOOKERS),
+        "GET /tasks": page(WORKERS | LOOKERS),
+        "GET /tasks/{task_id}": page(WORKERS | LOOKERS, task),
+        "GET /tasks/{task_id}/photos": one(WORKERS | LOOKERS, task, door="stream"),
+        **{f"GET /{room}": page(WORKERS | LOOKERS) for room in ("letters", "meetings", "print")},
+        "GET /handover": page(WORKERS),
+        "GET /overview": page(SPEAKERS),
+        "GET /api/v1/handovers": one(WORKERS | LOOKERS),
+        "POST /api/v1/handovers": one(WORKERS, None, 201, {"person": "王敏", "successor": "李强"}),
+        "POST /api/v1/handovers/{handover_id}/acceptance": one(
+            WORKERS, "nothing", 404, {"person": "李强", "tasks": []}
+        ),
         "POST /api/v1/photos": one(WORKERS | INFORMANT | STREET_SIDE, None, 415, {}),
         "GET /photos/{photo_id}": SIGNED,
         "GET /api/v1/tasks": one(WORKERS | LOOKERS),
@@ -282,8 +317,29 @@ def department(task: str, letter: str | None) -> Table:
 
 NOTE_OF_RETURN = {"person": "王敏", "basis": "《条例》第二十三条", "proper_department": "PSGS", "reason": "非本单位"}
 
+NO_BROWSER = {"kind": "push", "secret": "{}"}
+NOTICES: Table = {
+    "GET /api/v1/notices": one(CLOCK_READERS, "rung", query="escalation_id={escalation_id}"),
+    "GET /api/v1/notices/channels": one(CLOCK_READERS),
+    "POST /api/v1/notices/channels": one(CLOCK_READERS, None, 422, NO_BROWSER),
+    "POST /api/v1/notices/hours": one(CLOCK_READERS, None, 422, {"quiet": "at night"}),
+    **{
+        f"POST /api/v1/notices/channels/{{channel_id}}/{act}": one(EVERYBODY, "nothing", 404)
+        for act in ("test", "promotion", "removal")
+    },
+    "GET /api/v1/notices/desks/{organisation}/{role}": one(ADMINISTRATOR, "street's desk"),
+    "POST /api/v1/notices/desks/{organisation}/{role}/channels": one(ADMINISTRATOR, "street's desk", 422, NO_BROWSER),
+    "GET /account/notices": page(CLOCK_READERS),
+    "GET /admin/notices": page(ADMINISTRATOR),
+    "GET /push.js": (PUBLIC,),
+}
+NUMBERS = (
+    Row(CLOCK_READERS, "street's numbers", query="by=street&unit=S01"),
+    Row(CLOCK_READERS, "department's numbers", query="by=department&unit=CGJ"),
+)
 ESCALATION: Table = {
     **ENTRANCE,
+    **live(dashboard=Row(CLOCK_READERS), clock=Row(CLOCK_READERS, "clock", query="about={clock_id}")),
     **{f"GET /api/v1/{room}": one(CLOCK_READERS) for room in ("clocks", "escalations", "statistics", "letters")},
     "GET /api/v1/clocks/{clock_id}/explanation": one(CLOCK_READERS, "clock"),
     "POST /api/v1/escalations/{escalation_id}/acknowledgement": one(
@@ -297,14 +353,17 @@ ESCALATION: Table = {
     ),
     "POST /api/v1/clocks/{clock_id}/rungs": one(OFFICE | INSPECTOR, "clock", 409, {"rung": 3, "reason": "反映强烈"}),
     "GET /api/v1/measures": one(CLOCK_READERS),
-    "GET /api/v1/measures/{name}/tasks": (
-        Row(CLOCK_READERS, "street's numbers", query="by=street&unit=S01"),
-        Row(CLOCK_READERS, "department's numbers", query="by=department&unit=CGJ"),
-    ),
+    "GET /api/v1/measures/{name}/tasks": NUMBERS,
     "GET /api/v1/boards": one(CLOCK_READERS),
     "POST /api/v1/boards": one(OFFICE | INSPECTOR, None, 422, {"by": "department", "period": "1"}),
-    "GET /": one(CLOCK_READERS, door="page"),
+    **NOTICES,
+    "GET /": page(CLOCK_READERS),
+    **{f"GET /{room}": page(CLOCK_READERS) for room in ("clocks", "escalations", "log", "letters", "boards")},
+    "GET /clocks/{clock_id}": page(CLOCK_READERS, "clock"),
+    "GET /escalations/{escalation_id}": page(CLOCK_READERS, "rung"),
+    "GET /letters/{letter_id}": page(CLOCK_READERS, "letter"),
+    "GET /letters/new": one(OFFICE | INSPECTOR, "task", door="page", query="task={task_id}"),
+    "GET /boards/{board_id}": one(CLOCK_READERS, "nothing", 404, door="page"),
+    **{f"GET /statistics{path}": tuple(replace(row, door="page") for row in NUMBERS) for path in ("", "/{name}")},
     "GET /clocks/{clock_id}/why": one(CLOCK_READERS, "clock", door="stream"),
-    "HEAD /events": one(CLOCK_READERS, None, 204, door="stream"),
-    "GET /events": one(CLOCK_READERS, door="stream"),
 }

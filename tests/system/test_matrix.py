@@ -18,11 +18,12 @@ from starlette.routing import Mount
 
 from support import matrix, pictures, story
 from support.city import City
-from support.matrix import Row, Table
+from support.rows import CLOCK_READERS, FORM, STREET_SIDE, Row, Table
 from support.stack import PROCESSES
 from support.story import Story, Thing
 from support.walkers import HOST, Headers, Walker, everybody, everybody_is_there, half_in, knock
 from whistle_shared.auth import ROLES
+from whistle_shared.pages.assets import Assets
 from whistle_shared.runtime import Service
 
 TABLES: dict[str, Table] = {
@@ -35,7 +36,7 @@ TABLES: dict[str, Table] = {
 AT_ONCE = 8
 _ANYBODY = ("nobody", "arbitrator of the district", "a token that is over")
 _HOLE = re.compile(r"\{([a-z_]+)\}")
-_STATIC = {"/static": "pages.css", "/docs/files": "swagger-ui.css"}
+_STATIC = {"/static": Assets().address("pages.css").rpartition("/")[2], "/docs/files": "swagger-ui.css"}
 
 
 @dataclass
@@ -177,7 +178,7 @@ def _target(path: str, row: Row, thing: Thing | None) -> str:
         folder = path.removesuffix("/*")
         return f"{folder}/{_STATIC[folder]}"
     names = thing.names if thing else {}
-    return _HOLE.sub(lambda hole: names[hole[1]], path) + (f"?{row.query}" if row.query else "")
+    return _HOLE.sub(lambda hole: names[hole[1]], path + (f"?{row.query}" if row.query else ""))
 
 
 def _body(row: Row, walker: Walker, thing: Thing | None) -> bytes:
@@ -185,7 +186,7 @@ def _body(row: Row, walker: Walker, thing: Thing | None) -> bytes:
     said = row.body if row.harmless is None or strange else row.harmless
     if said is None or isinstance(said, str):
         return (said or "").encode()
-    at_home = walker.role in matrix.STREET_SIDE
+    at_home = walker.role in STREET_SIDE
     names = {"own_street": walker.scope if at_home else story.STREET, **(thing.names if thing else {})}
     own_grid = orjson.dumps(walker.part if at_home else None).decode()
     text = orjson.dumps(said).decode().replace('"{own_grid}"', own_grid)
@@ -206,6 +207,31 @@ def sent_with(kind: str, origin: str) -> Headers:
     return ("content-type", kind), ("idempotency-key", uuid4().hex), ("origin", origin)
 
 
+async def test_the_api_answers_a_session_as_it_answers_a_token(town: Town) -> None:
+    """INVARIANT: on a page one may do what one may do with a token, and nothing else. One who may, one who may not."""
+    wrong: list[str] = []
+    for producer in PROCESSES.values():
+        visits: dict[tuple[str, bool], Visit] = {}
+        for visit in visits_at(town, producer):
+            if visit.row.door == "api" and visit.walker.page and visit.walker.role is not None:
+                asked = f"{visit.method} {visit.target} {visit.body!r}"
+                visits.setdefault((asked, visit.walker.role in visit.row.who), visit)
+        for visit in visits.values():
+            headers = (*visit.walker.page, *sent_with("application/json", f"http://{HOST}"))
+            answer = await knock(town.city.services[producer].app, visit.method, visit.target, headers, visit.body)
+            if answer.told != visit.expected:
+                wrong.append(f"{producer} {visit.method} {visit.target} of {visit.walker.name}: {answer.told}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("producer", list(TABLES))
+async def test_the_table_has_every_topic(door: City, producer: str) -> None:
+    """INVARIANT: no live page without a row in the matrix."""
+    rows = TABLES[producer]["GET /live"]
+    told = {row.query.removeprefix("topic=").partition("&")[0] for row in rows} - {"none"}
+    assert told == set(door.services[producer].app.state.live.topics)
+
+
 async def test_a_session_that_owes_something_or_is_over_opens_no_page(town: Town) -> None:
     """Whatever is asked for, one is sent to what comes first, or told 401 where nobody is sent anywhere."""
     app = town.city.services["escalation"].app
@@ -216,7 +242,7 @@ async def test_a_session_that_owes_something_or_is_over_opens_no_page(town: Town
                 continue
             headers = (*walker.page, *sent_with(row.kind, f"http://{HOST}"))
             target = _target(path, row, thing_of(town, "escalation", row))
-            answer = await knock(app, method, target, headers, b"{}" if row.kind != matrix.FORM else b"")
+            answer = await knock(app, method, target, headers, b"{}" if row.kind != FORM else b"")
             expected = {"page": ["303"], "api": ["401"]}.get(row.door, ["303", "401"])
             assert f"{answer.status}" in expected, (walker.name, route)
             assert answer.status == 401 or answer.location == sent, (walker.name, route)
@@ -229,7 +255,7 @@ async def test_no_form_is_taken_from_another_page(town: Town, origin: str | None
     for route, (row,) in matrix.ENTRANCE.items():
         method, path = route.split(" ")
         if method == "POST":
-            headers = (*walker.page, ("content-type", matrix.FORM), *((("origin", origin),) if origin else ()))
+            headers = (*walker.page, ("content-type", FORM), *((("origin", origin),) if origin else ()))
             target = _target(path, row, thing_of(town, "intake", row))
             answer = await knock(town.city.services["intake"].app, method, target, headers)
             assert answer.told == "403", (route, answer.told)
@@ -239,7 +265,11 @@ async def test_no_form_is_taken_from_another_page(town: Town, origin: str | None
 
 
 async def test_a_list_has_only_what_exists_for_its_reader(town: Town) -> None:
-    """INVARIANT: a list holds no row of another street, grid or department."""
+    """INVARIANT: what is whose to see is in the SQL.
+
+    INVARIANT: a desk shows the reports of the viewer's place and of no other.
+
+    INVARIANT: a list holds no row of another street, grid or department."""
     wrong: list[str] = []
     for producer, things in town.told.listed.items():
         all_seeing = [town.named(producer, f"{role} of the district") for role in ("operations", "administrator")]
@@ -275,11 +305,11 @@ async def _shown(town: Town, producer: str, path: str, row: Row, readers: Iterab
 
 async def test_a_stream_carries_only_what_exists_for_its_listener(town: Town) -> None:
     """INVARIANT: a stream carries the panels of its listener's own scope and no others'."""
-    listeners = [walker for walker in town.people["escalation"] if walker.role in matrix.CLOCK_READERS]
+    listeners = [walker for walker in town.people["escalation"] if walker.role in CLOCK_READERS]
     app = town.city.services["escalation"].app
     for start in range(0, len(listeners), AT_ONCE):
         batch = listeners[start : start + AT_ONCE]
-        streams = (knock(app, "GET", "/events", walker.page, enough=_has_panels) for walker in batch)
+        streams = (knock(app, "GET", "/live?topic=dashboard", walker.page, enough=_has_panels) for walker in batch)
         for walker, answer in zip(batch, await asyncio.gather(*streams), strict=True):
             for title, thing in town.told.titles.items():
                 assert (title in answer.body.decode()) == walker.sees(thing), (walker.name, title)

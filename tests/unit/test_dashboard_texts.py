@@ -1,24 +1,22 @@
 """The dashboard's words: complete in both languages, for every event and every state, and readable."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID
 
 import pytest
 
-from support.places import ENTRANCE, package
-from whistle_escalation import queries
-from whistle_escalation.pages import panels, sentences
-from whistle_escalation.pages.words import CLOCKS, RUNGS, Words
+from support.sheets import escalation_templates
+from whistle_escalation.pages import panels
+from whistle_escalation.queries import scenes
 from whistle_shared.contracts import TYPES
 from whistle_shared.contracts.vocabulary import ClockName, Milestone, Satisfaction
+from whistle_shared.pages import CLOCKS, LANGUAGES, RUNGS, Language, Words, midnight, sentences
 from whistle_shared.registry import Registry
-from whistle_shared.web import LANGUAGES, Language, Templates
 
-PACKAGE = package("escalation")
-TEMPLATES = Templates(PACKAGE, ENTRANCE)
+TEMPLATES = escalation_templates()
 CHINESE = re.compile(r"[一-鿿，。；：（）]")
 NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 CLOCK = {"clock": "ack", "side": "department", "department": "CGJ", "due_at": "2026-06-01T01:45:00Z"}
@@ -112,7 +110,7 @@ def happened(name: str, data: dict[str, Any], title: str | None = "Manhole cover
 
 def test_every_event_type_is_told_or_left_out_on_purpose() -> None:
     """INVARIANT: every event type that the feed shows has a sentence in both languages."""
-    told = {sentences.kind(key) for key in TYPES if key not in queries.UNTOLD}
+    told = {sentences.kind(key) for key in TYPES if key not in scenes.UNTOLD}
     assert told == set(sentences.SENTENCES) == set(SAID)
 
 
@@ -152,12 +150,50 @@ def test_every_clock_and_rung_has_a_word() -> None:
 def test_panels_render_whole_in_both_languages(language: Language, scene: str) -> None:
     contents = panels.contents(words(language), EMPTY if scene == "empty" else FULL, NOW)
     assert set(contents) == set(panels.PANELS)
-    html = "".join(TEMPLATES.render(language, f"_{name}.html", **about) for name, about in contents.items())
+    frame = {"words": words(language), "now": NOW, "caller": None}
+    html = "".join(TEMPLATES.render(language, f"_{name}.html", **frame, **about) for name, about in contents.items())
     assert "%(" not in html
     assert (CHINESE.search(html) is not None) == (language == "zh")
     assert "style=" not in html
     if scene == "full":
         assert {"街道侧", "暂定"} <= set(re.findall(r"[一-鿿]+", html)) or language == "en"
+
+
+def test_every_number_leads_to_the_list_of_what_it_counts() -> None:
+    """INVARIANT: every number leads to the list of what it counts."""
+    contents = panels.contents(words("zh"), FULL, NOW)
+    frame = {"words": words("zh"), "now": NOW, "caller": None}
+    for name in ("figures", "rungs", "places", "departments"):
+        html = TEMPLATES.render("zh", f"_{name}.html", **frame, **contents[name])
+        linked = re.sub(r"<a .*?</a>", "", html, flags=re.DOTALL)
+        assert not re.findall(r">\s*[1-9][\d.]*%?\s*<", linked), name
+
+
+def test_today_is_told_beside_last_week_as_far_as_its_day_had_come() -> None:
+    figures = panels.contents(words("zh"), FULL, NOW)["figures"]
+    assert (figures["blown"].now, figures["blown"].then, figures["blown"].more) == (3, 1, 2)
+    assert (figures["open"], figures["late"], figures["nearly"], figures["under_way"]) == (11, 3, 2, 6)
+    hours = panels.contents(words("zh"), FULL, NOW)["hours"]
+    assert [(h.hour, h.blown, h.last, h.blown_height) for h in hours["hours"] if h.blown or h.last] == [
+        (9, 3, 1, 75.0),
+        (18, 0, 4, 0.0),
+    ]
+    assert [h.ahead for h in hours["hours"]] == [False] * 11 + [True] * 13
+
+
+def test_the_map_is_coloured_by_what_is_overdue_and_else_by_what_is_open() -> None:
+    places = panels.contents(words("zh"), FULL, NOW)["places"]
+    assert places["grids"] == {"S01-G001": [3, 3, 1], "S01-G002": [1, 1, 0], "S02-G001": [2, 2, 0]}
+    assert [(p.code, p.open, p.overdue) for p in places["streets"]] == [("S01", 4, 1), ("S02", 2, 0)]
+
+
+def test_departments_stand_by_how_they_reported_in_within_the_week() -> None:
+    lines = panels.contents(words("zh"), FULL, NOW)["departments"]["departments"]
+    assert [(line.code, line.reported_in.percent, line.reported_in.n) for line in lines] == [
+        ("CGJ", "0.0", 2),
+        ("GA", None, 0),
+        ("MZ", None, 0),
+    ]
 
 
 def _clock(**about: Any) -> Any:
@@ -168,6 +204,8 @@ def _clock(**about: Any) -> Any:
         "street": "S01",
         "department": "CGJ",
         "side": "department",
+        "status": "running",
+        "breached_at": None,
         "due_at": NOW,
         "provisional": False,
     }
@@ -175,21 +213,36 @@ def _clock(**about: Any) -> Any:
 
 
 def _rung(rung: int, **about: Any) -> Any:
-    facts = {"rung": rung, "clock": "ack", "acknowledged_at": None, "standing": 5}
-    return _clock(**facts | about)
+    facts = {"rung": rung, "clock": "ack", "acknowledged_at": None, "standing": 5, "status": "open"}
+    return _clock(escalation_id=UUID(int=rung), **facts | about)
 
 
-EMPTY = queries.Scene(position=0, outcomes=[], rungs={}, worst=[], upcoming=[], blown=0, feed=[], stuck=[])
-FULL = queries.Scene(
+def _place(street: str, grid: str | None, *numbers: int) -> Any:
+    names = ("open", "overdue", "late", "nearly")
+    return SimpleNamespace(street=street, grid=grid, **dict(zip(names, numbers, strict=True)))
+
+
+def _flow(key: str, hour: int, n: int, days: int = 0, *, so_far: bool = True) -> Any:
+    at = midnight(NOW) + timedelta(hours=hour, days=-days)
+    return SimpleNamespace(key=f"intake.{key}.v1", hour=at, so_far=so_far, n=n)
+
+
+EMPTY = scenes.Scene(position=0, places=[], duties=[], rungs={}, worst=[], upcoming=[], flow=[], feed=[], stuck=[])
+FULL = scenes.Scene(
     position=9,
-    outcomes=[
-        SimpleNamespace(department=department, name=name, outcome=outcome, n=2)
-        for department, name, outcome in (
-            ("CGJ", "ack", "met"),
-            ("CGJ", "arrive", "overdue"),
-            ("GA", "arrive", "nearly"),
-            ("MZ", "ack", "running"),
-            (None, "dispatch", "running"),
+    places=[
+        _place("S01", "S01-G001", 3, 1, 3, 1),
+        _place("S01", "S01-G002", 1, 0, 0, 1),
+        _place("S02", "S02-G001", 2, 0, 0, 0),
+    ],
+    duties=[
+        SimpleNamespace(department=department, name=name, outcome=outcome, recent=recent, n=2)
+        for department, name, outcome, recent in (
+            ("CGJ", "ack", "met", True),
+            ("CGJ", "arrive", "overdue", True),
+            ("CGJ", "arrive", "met", False),
+            ("GA", "arrive", "running", True),
+            ("MZ", "ack", "running", True),
         )
     ],
     rungs={1: 9, 5: 1, 6: 1},
@@ -199,7 +252,11 @@ FULL = queries.Scene(
         _rung(1, side="district", clock="dispatch", department=None),
     ],
     upcoming=[_clock(name="resolve", warned=warned) for warned in (0, 1, 2)],
-    blown=3,
+    flow=[
+        _flow("whistle_blown", 9, 3),
+        _flow("whistle_blown", 9, 1, 7),
+        _flow("whistle_blown", 18, 4, 7, so_far=False),
+    ],
     feed=[happened(name, data) for name, said in SAID.items() for data in said],
     stuck=[happened("delivery_stuck", DELIVERY)],
 )

@@ -10,14 +10,13 @@ from support import paperwork
 from support.casebook import Case
 from support.clockface import MONDAY, local
 from support.desk import CALL, KEY_CALL, Desk, minutes
-from support.places import package
+from support.sheets import escalation_templates
 from whistle_escalation import domain
 from whistle_escalation.pages import why
-from whistle_escalation.pages.words import Words
 from whistle_shared.contracts.dispatch import LadderStep
-from whistle_shared.web import LANGUAGES, Language, Templates
+from whistle_shared.pages import LANGUAGES, Language, Words
 
-TEMPLATES = Templates(package("escalation"))
+TEMPLATES = escalation_templates()
 CHINESE = re.compile(r"[一-鿿，。；：（）]")
 KEY = Case(KEY_CALL, "CGJ")
 PIT = Case(CALL, "CGJ")

@@ -1,7 +1,11 @@
 """The keys of a process: older ones still open and verify, and nothing serves two purposes."""
 
+import os
+from pathlib import Path
+
 import pytest
 
+from whistle_ctl.keys import put_on_top
 from whistle_shared.keyring import Keyring, Unreadable, new_key
 
 
@@ -24,3 +28,20 @@ def test_a_new_line_on_top_changes_nothing_that_was_done_before() -> None:
     assert before.tags(b"said", "x") == [before.tag(b"said", "x")]
     with pytest.raises(Unreadable):
         before.open(after.seal(b"plain", "x"), "x")
+
+
+def test_a_key_lasts_once_it_is_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """INVARIANT: a key that was in a key file stays in it, also through a power failure."""
+    file, synced = tmp_path / "intake.keys", []
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), file.exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    assert put_on_top(file) == 1
+    assert synced == [(tmp_path / "intake.keys.new", False), (tmp_path, True)]
+    first = file.read_text("utf-8")
+    assert put_on_top(file) == 2
+    assert file.read_text("utf-8").endswith(first)

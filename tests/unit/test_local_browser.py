@@ -18,7 +18,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(browser, "_node", lambda draft: ("node", ["npm"]))
     monkeypatch.setattr(browser, "_unpack_browser", unpack_browser)
-    monkeypatch.setattr(browser, "_unpack_font", lambda draft: None)
+    monkeypatch.setattr(browser, "_unpack_font", unpack_font)
     return tmp_path
 
 
@@ -30,6 +30,11 @@ def program(file: Path, script: str) -> None:
 
 def unpack_browser(draft: Path, node: str, npm: list[str]) -> None:
     program(draft / "browser" / "program", 'echo "Chromium 1.0 $FONTCONFIG_FILE $LD_LIBRARY_PATH"')
+
+
+def unpack_font(draft: Path, into: Path) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    (into / "chinese.otf").write_bytes(b"glyphs")
 
 
 def break_off(*_: object) -> None:
@@ -78,3 +83,22 @@ def test_a_named_chromium_wins_or_is_complained_about(bare: Path, monkeypatch: p
     monkeypatch.setenv("WHISTLE_CHROMIUM", str(bare / "absent"))
     with pytest.raises(StackError, match="WHISTLE_CHROMIUM"):
         browser.find_chromium(bare)
+
+
+def test_a_chinese_font_is_fetched_once_and_found_beside_the_machines_own(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = browser.with_chinese_font(bare)
+    monkeypatch.setattr(browser, "_unpack_font", break_off)
+    assert browser.with_chinese_font(bare) == told
+    assert (bare / ".local/fonts/chinese.otf").exists()
+    configuration = Path(told["FONTCONFIG_FILE"]).read_text()
+    assert str(bare / ".local/fonts") in configuration
+    assert "/etc/fonts/fonts.conf" in configuration
+
+
+def test_a_broken_off_font_leaves_nothing(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "_unpack_font", break_off)
+    with pytest.raises(StackError, match="away"):
+        browser.with_chinese_font(bare)
+    assert not list((bare / ".local").iterdir())

@@ -6,12 +6,18 @@ import random
 from io import StringIO
 from time import process_time
 from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from whistle_department.api import bodies
+from whistle_dispatch.api import disputes, views
+from whistle_escalation.api import letters
+from whistle_intake.api import forms, meetings, reports, requests, verification
 from whistle_shared.observability import configure_logging
 from whistle_shared.privacy import masked, masked_name, masked_phone, masked_values, phone_of
 
@@ -184,3 +190,38 @@ def test_the_time_grows_as_the_text_does_and_no_faster(beginning: str, end: str)
     began = process_time()
     masked(text)
     assert process_time() - began < 2
+
+
+SAID = "居民 13812345678 来电"
+BODIES: list[tuple[type[BaseModel], dict[str, Any]]] = [
+    (forms.Submission, {"override_reason": SAID, "distinct_reason": SAID}),
+    (forms.Rejection, {"outcome": "draft", "reason": SAID}),
+    (forms.Withdrawal, {"reason": SAID}),
+    (forms.Reopening, {"cause": "relapse", "reason": SAID}),
+    (verification.VerifyTask, {"passed": False, "note": SAID}),
+    (verification.ScoreTask, {"parts": {}, "basis": SAID}),
+    (verification.UrgeTask, {"note": SAID}),
+    (verification.ResumeTask, {"reason": SAID}),
+    (verification.RecordCallback, {"contacted": True, "note": SAID}),
+    (requests.DecideRequest, {"granted": True, "reason": SAID}),
+    (
+        meetings.ConveneMeeting,
+        {"departments": ["GA"], "starts_at": "2026-06-02T14:30:00Z", "place": SAID, "agenda": SAID},
+    ),
+    (meetings.FileMinutes, {"minutes": SAID, "items": [{"department": "GA", "title": SAID, "limit": "5d@work"}]}),
+    (reports.Triage, {"outcome": "handling", "note": SAID, "answer": SAID}),
+    (views.Decision, {"reason": SAID}),
+    (disputes.DecideDispute, {"upheld": False, "reason": SAID, "precedent": SAID}),
+    (bodies.Return, {"person": "王敏", "proper_department": "GA", "reason": SAID}),
+    (bodies.Resume, {"person": "王敏", "reason": SAID}),
+    (letters.Reminding, {"task_id": str(UUID(int=1)), "note": SAID}),
+    (letters.Jumping, {"rung": 2, "reason": SAID}),
+]
+
+
+@pytest.mark.parametrize(("model", "said"), BODIES, ids=[model.__name__ for model, _ in BODIES])
+def test_a_reason_that_travels_carries_no_number(model: type[BaseModel], said: dict[str, Any]) -> None:
+    """What staff type as a reason goes into events, and with them to other services."""
+    read = model.model_validate(said).model_dump_json()
+    assert "13812345678" not in read
+    assert read.count("居民 138****5678 来电") == str(said).count(SAID)

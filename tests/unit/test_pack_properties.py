@@ -17,7 +17,7 @@ from whistle_shared.contracts.dispatch import Section
 from whistle_shared.registry import Registry, Regulation
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "district" / "sample"
-FILES = {path.name: path.read_bytes() for path in SAMPLE.iterdir() if path.suffix in {".csv", ".toml"}}
+FILES = {path.name: path.read_bytes() for path in SAMPLE.iterdir() if path.suffix in {".csv", ".toml", ".geojson"}}
 YEAR_2027 = """{"year": 2027, "papers": ["a notice"],
   "days": [
     {"name": "元旦", "date": "2027-01-01", "isOffDay": true},

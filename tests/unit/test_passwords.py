@@ -1,6 +1,7 @@
 """Which passwords will do, what is kept of them, how long failures close an account, the digits of a device. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from math import log2
 from uuid import UUID
 
 import pytest
@@ -138,6 +139,13 @@ def test_a_recovery_code_is_used_up_and_belongs_to_one_account() -> None:
     assert factor.left_without(UUID(int=1), left or [], codes[4]) is None
     assert factor.left_without(UUID(int=2), kept, codes[0]) is None
     assert factor.left_without(UUID(int=1), kept, "") is None
+
+
+def test_a_recovery_code_is_too_long_to_be_found_from_its_digest() -> None:
+    """OWASP ASVS 5.0, 6.5.2: what is kept by a fast digest has 112 bits or more."""
+    letters = "".join(code.replace("-", "") for _ in range(50) for code in factor.new_recovery_codes())
+    each = len(factor.new_recovery_codes()[0].replace("-", ""))
+    assert each * log2(len(set(letters))) >= 112
 
 
 def test_the_picture_for_a_camera_has_no_style() -> None:

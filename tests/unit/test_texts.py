@@ -1,32 +1,16 @@
-"""Every page's words in both languages, its icons and its colours: the entrance's, and those of services with pages."""
+"""Every page's words in both languages, in every package that has any; and the colours of the style sheet."""
 
 import re
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
-from babel.messages.frontend import parse_mapping_cfg
-from babel.messages.pofile import read_po
+from babel.messages.catalog import Message
 
-from support.places import ENTRANCE, package
+from contract.texts import catalogue, packages, texts_in_use
+from support.places import ROOT
 
-PACKAGES = [ENTRANCE, package("escalation")]
-KEYWORDS = {"gettext": None, "ngettext": (1, 2), "mark": None}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-each_package = pytest.mark.parametrize("at", PACKAGES, ids=lambda at: at.name)
-
-
-def catalogue(at: Path) -> Catalog:
-    with (at / "locale" / "en.po").open("rb") as file:
-        return read_po(file, locale="en", abort_invalid=True)
-
-
-def texts_in_use(at: Path) -> set[str | tuple[str, ...]]:
-    """Every text that code and templates mark for translation, as pybabel with locale/babel.cfg finds it."""
-    with (at / "locale" / "babel.cfg").open() as file:
-        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
-    return {entry[2] for entry in extract_from_dir(at, methods, options, KEYWORDS)}
+each_package = pytest.mark.parametrize("at", packages(), ids=lambda at: at.name)
 
 
 @each_package
@@ -60,35 +44,31 @@ def test_translations_fill_in_the_same_names(at: Path) -> None:
 def test_no_chinese_text_stands_outside_a_translation(at: Path) -> None:
     """What is written between tags, or in an attribute, in Chinese and not marked would stay Chinese in English."""
     marked = re.compile(r"n?gettext\((?:[^()]|\([^()]*\))*\)|\{#.*?#\}|中文", re.DOTALL)
-    for template in (at / "templates").glob("*.html"):
+    for template in (at / "templates").rglob("*.html"):
         rest = marked.sub("", template.read_text("utf-8"))
         assert not CHINESE.search(rest), (template.name, CHINESE.search(rest))
 
 
-def test_every_icon_in_use_is_drawn() -> None:
-    sprite = (ENTRANCE / "static" / "icons.svg").read_text("utf-8")
-    drawn = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
-    named = re.compile(r'icon\("([\w-]+)"\)|"\w+": "([a-z-]+)"|"(clock|hourglass|hourglass-low|sun|moon|device)"\)')
-    used = {
-        next(filter(None, found))
-        for at in PACKAGES
-        for file in (at / "templates").glob("*.html")
-        for found in named.findall(file.read_text("utf-8"))
-    }
-    assert used == drawn
+def tokens(theme: str) -> dict[str, str]:
+    """Name → colour, as the style sheet gives them to this theme."""
+    sheet = (ROOT / "shared" / "kit" / "css" / "1-tokens.css").read_text("utf-8")
+    rules = {"light": r"^:root \{(.*?)^\}", "dark": r"^\[data-bs-theme=\"dark\"\] \{(.*?)^\}"}
+    found = re.search(rules[theme], sheet, re.DOTALL | re.MULTILINE)
+    assert found
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", found[1]))
 
 
-@pytest.mark.parametrize("sheet", ["pages.css", "dark.css"])
-def test_text_stands_out_from_its_ground(sheet: str) -> None:
-    """WCAG 2.2 AA: 4.5 : 1 for every pair of tokens that meet. Source: PAGES, table of tokens."""
-    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", (ENTRANCE / "static" / sheet).read_text("utf-8")))
-    pairs = [(name, f"{name}-text") for name in colours if f"{name}-text" in colours]
-    pairs += [
-        (ground, ink) for ground in ("page", "surface") for ink in ("text", "muted", "link", "late-ink", "met-ink")
-    ]
-    assert len(pairs) >= 19
-    low = {pair: _contrast(*(colours[name] for name in pair)) for pair in pairs}
-    assert not {pair: value for pair, value in low.items() if value < 4.5}
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(theme: str) -> None:
+    """WCAG 2.2 AA: 4.5 : 1 for every pair of tokens that meet, 3 : 1 for the edges of fields."""
+    colours = tokens(theme)
+    pairs = [(name, f"{name}-text", 4.5) for name in colours if f"{name}-text" in colours]
+    for ground in ("page", "surface"):
+        pairs += [(ground, ink, 4.5) for ink in ("ink", "muted", "link", "late-ink", "met-ink", "nearly-text")]
+        pairs.append((ground, "field", 3.0))
+    assert len(pairs) >= 24
+    low = {pair[:2]: _contrast(colours[pair[0]], colours[pair[1]]) for pair in pairs}
+    assert not {pair[:2]: low[pair[:2]] for pair in pairs if low[pair[:2]] < pair[2]}
 
 
 def _contrast(one: str, other: str) -> float:
@@ -101,3 +81,11 @@ def _luminance(colour: str) -> float:
     channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@each_package
+def test_no_panel_that_many_share_shows_photos(at: Path) -> None:
+    """INVARIANT: photos stand in a fragment of their own: their addresses are made for one person."""
+    templates = {file.name: file.read_text("utf-8") for file in (at / "templates").rglob("*.html")}
+    panels = {f"_{name}.html" for text in templates.values() for name in re.findall(r'panel\(frame, "(\w+)"', text)}
+    assert not [name for name in panels & templates.keys() if "gallery(" in templates[name]]
