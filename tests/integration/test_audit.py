@@ -261,13 +261,14 @@ async def test_no_row_holds_a_persons_number(workshop: Workshop) -> None:
 
 # fmt: off
 REVIEWED = frozenset({
-    "agenda", "answer", "attended", "basis", "beyond_power_reason", "by", "category", "cause", "clock", "contacted",
-    "cross_district", "department", "departments", "distinct_reason", "draft", "due_at", "duty", "evidence", "excluded",
-    "form", "granted", "grid", "items", "kind", "latitude", "limit", "longitude", "meeting_id", "milestone", "minutes",
-    "mode", "name", "note", "on_site", "outcome", "override_reason", "parts", "passed", "period", "person", "photo",
-    "photos", "place", "plan", "precedent", "proper_department", "reason", "reply", "result", "review", "role", "rung",
-    "satisfaction", "score", "solved", "starts_at", "street", "target", "task_id", "title", "total", "until", "upheld",
-    "urgency", "veto", "waived", "whistle_id",
+    "agenda", "answer", "attended", "base", "basis", "beyond_power_reason", "by", "category", "cause", "cells",
+    "clock", "contacted", "cross_district", "department", "departments", "distinct_reason", "draft", "due_at", "duty",
+    "evidence", "excluded", "form", "granted", "grid", "items", "key", "kind", "language", "latitude", "limit",
+    "longitude", "meeting_id", "milestone", "minutes", "mode", "name", "note", "on_site", "outcome",
+    "override_reason", "parts", "passed", "period", "person", "photo", "photos", "place", "plan", "precedent",
+    "proper_department", "quiet", "reason", "reply", "result", "review", "role", "rung", "satisfaction", "score",
+    "sheet", "solved", "starts_at", "street", "successor", "target", "task_id", "tasks", "title", "total", "until",
+    "upheld", "urgency", "veto", "waived", "whistle_id",
 })
 # fmt: on
 """Fields of requests that somebody has looked at: they hold no secret and no resident. `name` is a plan's step, or

@@ -158,7 +158,7 @@ def test_an_unpacking_that_breaks_off_leaves_no_browser(
     monkeypatch.setattr(browser, "NAMES", ())
     monkeypatch.setattr(browser, "_node", lambda _: ("node", ["npm"]))
     monkeypatch.setattr(browser, "_unpack_browser", unpack)
-    monkeypatch.setattr(browser, "_unpack_font", lambda _: None)
+    monkeypatch.setattr(browser, "_unpack_font", lambda *_: None)
     folder = tmp_path / browser.FOLDER
     with monkeypatch.context() as patch:
         patch.setattr(f"whistle_local.browser.{step}", fail)

@@ -8,12 +8,16 @@ import pytest
 from support.paperwork import pack
 from support.workshop import Workshop
 from whistle_dispatch.commands import load_pack
+from whistle_dispatch.tables import edition
 from whistle_shared.contracts.dispatch import CalendarPublished, RegistryPublished
 from whistle_shared.replica import Replica, keep_calendar, keep_part
 
 
 async def published(workshop: Workshop) -> tuple[list[RegistryPublished], list[CalendarPublished]]:
     """What dispatch publishes when the sample pack is loaded, as read from its outbox."""
+    async with workshop.engine("dispatch").begin() as connection:
+        await connection.run_sync(edition.drop, checkfirst=True)
+        await connection.run_sync(edition.create)
     async with workshop.group("dispatch").unit() as unit:
         load_pack(unit, pack(), Replica())
     rows = await workshop.rows("dispatch", "select key, body::jsonb -> 'data' as data from outbox order by event_id")

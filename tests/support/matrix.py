@@ -126,7 +126,7 @@ SINGLE_SIGN_ON: Table = {
     "GET /sso/callback": (Row(door="public", gives=403),),
     "GET /sso/sign-out": (PUBLIC,),
 }
-ONWARD: Table = {"GET /": (Row(door="public", gives=303),)}
+ONWARD: Table = {"GET /": (Row(door="public", gives="303 to sign in"),)}
 SIGNED = (Row(about="nothing", door="public", gives=404),)
 REPORTERS = INFORMANT | STREET_SIDE
 REPORT = {"street": STREET, "grid": GRID, "text": "楼下井盖不见了。"}

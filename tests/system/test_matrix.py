@@ -219,7 +219,8 @@ async def test_the_api_answers_a_session_as_it_answers_a_token(town: Town) -> No
         for visit in visits.values():
             headers = (*visit.walker.page, *sent_with("application/json", f"http://{HOST}"))
             answer = await knock(town.city.services[producer].app, visit.method, visit.target, headers, visit.body)
-            if answer.told != visit.expected:
+            # What is done already clashes when it is done again.
+            if answer.told not in (visit.expected, "409" if visit.walker.role in visit.row.who else ""):
                 wrong.append(f"{producer} {visit.method} {visit.target} of {visit.walker.name}: {answer.told}")
     assert not wrong, "\n".join(wrong)
 

@@ -17,7 +17,7 @@ from whistle_local.errors import StackError
 from whistle_local.state import write_private
 from whistle_local.supervisor import Program
 
-_BUDGETS = ("caller", "urgent", "photo", "report", "tracking", "unmask", "sign_in", "failed", "refused")
+_BUDGETS = ("caller", "urgent", "photo", "report", "tracking", "unmask", "sign_in", "failed", "refused", "suggestion")
 ROOMY = dict.fromkeys(_BUDGETS, 1_000_000)
 """Requests a minute by budget: here one token and one address stand for everybody."""
 

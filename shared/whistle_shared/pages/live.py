@@ -7,7 +7,7 @@ started anew meanwhile: an id names the contents of the panels, not a place in a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 BEAT = 15.0
 EVERY = 1.0
 # Looking may take this part of the time at most: a large district is looked at less often.
-_SHARE = 0.1
+_SHARE = 0.25
 # What no event tells (a calendar takes a provisional mark away) is found by reading anyway.
 _ANYWAY = 10.0
 _MOST_CHANNELS = 2_000
@@ -157,28 +157,28 @@ class Live:
         """While anybody is watching, draw what may have changed: at once when this process writes, within a second when
         another one does, and not more often than once a second."""
         while True:
-            began, changes = monotonic(), self._service.group.changes
+            began, changes, drew = monotonic(), self._service.group.changes, True
             try:
-                await self._look([channel for channel in self._channels.values() if channel.viewers])
+                drew = await self._look([channel for channel in self._channels.values() if channel.viewers])
             except Exception as error:
                 # Clocks must not stop because a panel cannot be drawn.
                 log.warning("page.stale", exc_info=None if is_passing(error) else error, error=str(error)[:200])
-            self._tick.set()
-            self._tick = asyncio.Event()
-            if self._service.group.changes != changes:
-                await asyncio.sleep(max(EVERY, (monotonic() - began) / _SHARE))
-            else:
-                await asyncio.sleep((monotonic() - began) / _SHARE)
+            await asyncio.sleep(max(EVERY if drew else 0, (monotonic() - began) / _SHARE))
+            if self._service.group.changes == changes:
                 await self._service.group.next_change(EVERY)
 
-    async def _look(self, watched: Iterable[Channel]) -> None:
-        mark: tuple[Any, ...] | None = None
+    async def _look(self, watched: Sequence[Channel]) -> bool:
+        """Whether anything was drawn."""
+        drawn_before = [channel.frame and channel.frame.read_at for channel in watched]
+        mark = await self._mark() if watched else ()
         for channel in watched:
-            mark = mark or await self._mark()
             try:
                 await self._frame(channel, mark)
             except NotFound:
                 channel.frame = None  # it was taken away from its viewers; the stream ends by itself
+            self._tick.set()
+            self._tick = asyncio.Event()
+        return drawn_before != [channel.frame and channel.frame.read_at for channel in watched]
 
     async def _mark(self) -> tuple[Any, ...]:
         """Changes with whatever is written: here, or by another process of this service."""
@@ -211,14 +211,18 @@ class Live:
     async def _news(
         self, channel: Channel, seen: dict[str, int], still_welcome: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[bytes]:
-        last = monotonic()
+        last, pushed = monotonic(), 0.0
         while not self._service.stopping and channel.frame is not None:
             fresh = [name for name, count in channel.changes.items() if count != seen.get(name)]
+            if fresh and pushed + EVERY > monotonic():
+                await asyncio.sleep(pushed + EVERY - monotonic())
+                continue
             if fresh or monotonic() - last >= BEAT:
                 if not await still_welcome():
                     return
                 frame = channel.frame
                 seen, last = dict(channel.changes), monotonic()
+                pushed = last if fresh else pushed
                 yield _message("beat", self._time(frame)) + _pushed(frame, fresh)
             await self._next_tick()
 

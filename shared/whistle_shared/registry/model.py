@@ -206,6 +206,13 @@ class Registry(BaseModel):
         }
         return cls.model_validate({"version": version, **parsed})
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Registry":
+        """Without the look-ups that were made of the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
     @property
     def regulation(self) -> Regulation:
         """The district's settings of the mechanism: the section has one row."""

@@ -250,7 +250,10 @@ def desk_list(words: Words, counts: Mapping[tuple[str, str], int], caller: Calle
 async def push_worker(request: Request) -> Response:
     """Served from the top, or it could not show anything."""
     assets: Assets = request.app.state.assets
-    headers = {"Content-Security-Policy": "default-src 'none'; connect-src 'self'", "Cache-Control": "no-cache"}
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; connect-src 'self'; frame-ancestors 'none'",
+        "Cache-Control": "no-cache",
+    }
     return Response(assets.content("push.js"), media_type="text/javascript; charset=utf-8", headers=headers)
 
 
