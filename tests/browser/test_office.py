@@ -1,10 +1,8 @@
 """The district whistle office at work: what waits, routing by hand, a dispute with its precedent, the registry."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest_asyncio
 from openpyxl import load_workbook  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
 
@@ -18,13 +16,6 @@ from whistle_dispatch.api import spreadsheet
 _OFFICE: dict[str, Any] = {"service": "dispatch", "role": "arbitrator"}
 _PHONE: dict[str, Any] = {"width": 360, "height": 740}
 _PLAIN = {"kind": "appeal", "urgency": "normal"}
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def in_force(city: City) -> AsyncIterator[None]:
-    """Whatever is edited here: afterwards the sample pack is in force again."""
-    yield
-    await city.loads(city.pack)
 
 
 async def saves(page: Page, why: str) -> None:
