@@ -45,6 +45,8 @@ async def engine_run(address: str, folder: Path, config: str, seconds: float) ->
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(folder / "schemathesis.toml"), "run"),
         *(f"{address}/openapi.json", "--max-time", str(int(seconds)), "--checks", checks, "--exclude-path", "/live"),
+        # The program cannot write spreadsheets; the short run sends what is none.
+        *("--exclude-path", "/api/v1/registry/spreadsheet"),
         *("--continue-on-failure", "--no-color", "--warnings", "off", "--suppress-health-check", "all"),
         *("--report", "json", "--report-json-path", str(report)),
         cwd=folder,
