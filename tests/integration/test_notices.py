@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from support.city import City
 from support.clockface import MONDAY
-from support.notice_office import NoticeOffice, standing_still
-from support.waiting import SECONDS
-from whistle_escalation.notices import channels, store
+from support.notice_office import NoticeOffice, sent_by, standing_still
+from support.waiting import SECONDS, until
+from whistle_escalation.notices import channels, courier_process, store
 from whistle_escalation.notices.channels import Owner
 from whistle_escalation.notices.domain import ATTEMPTS, Addressee
+from whistle_shared.timesource import wall_now
 
 DAY = timedelta(days=1)
 DESK = Owner(organisation="CGJ", role="handler")
@@ -148,11 +150,11 @@ async def test_two_processes_send_everything_once(office: NoticeOffice, door: Ci
     after the other (the lock on the thing)."""
     await office.reaches(DESK, "/desk")
     other = await office.again(door)
-    causes = [await office.notice(WEN) for _ in range(40)]
-    await asyncio.gather(office.sender._round(), other.sender._round())
-    await office.sends(2)
-    assert [await office.states(cause) for cause in causes] == [["delivered"]] * 40
-    assert len(office.box.arrived) == 40
+    causes = [await office.notice(WEN) for _ in range(20)]
+    for _ in range(4):
+        await asyncio.gather(sent_by(office.sender), sent_by(other.sender))
+    assert [await office.states(cause) for cause in causes] == [["delivered"]] * 20
+    assert len(office.box.arrived) == 20
     await other.close()
 
 
@@ -193,8 +195,8 @@ async def crashes(office: NoticeOffice, where: str) -> None:
         reached.set()
         await asyncio.Event().wait()
 
-    async def claims_in_vain(unit: Any, limit: int) -> Any:
-        await claim(unit, limit)
+    async def claims_in_vain(*args: Any, **more: Any) -> Any:
+        await claim(*args, **more)
         reached.set()
         await asyncio.Event().wait()
 
@@ -204,10 +206,12 @@ async def crashes(office: NoticeOffice, where: str) -> None:
     else:
         sender.deliver = hangs  # type: ignore[method-assign]
     try:
-        working = asyncio.create_task(sender._round())
+        working = asyncio.create_task(sender.look())
         await asyncio.wait_for(reached.wait(), SECONDS)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        for ended in (working, *sender.under_way):
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
+        sender.under_way.clear()
     finally:
         store.claim, sender.deliver = claim, deliver  # type: ignore[method-assign]
 
@@ -229,7 +233,7 @@ async def test_a_word_that_comes_late_counts(office: NoticeOffice) -> None:
     await office.reaches(DESK, "/desk")
     cause = await office.notice(WEN)
     async with office.service.group.unit() as unit:
-        (slow,) = await store.claim(unit, 10)
+        (slow,) = await store.claim(unit, 10, pressing=False)
     await office.sends()
     assert await office.states(cause) == ["unknown"]
     async with office.service.group.unit() as unit:
@@ -244,12 +248,136 @@ async def test_a_courier_that_dies_leaves_what_it_carried_unknown_and_is_replace
     lost = await office.notice(WEN)
     sending = asyncio.create_task(office.sends())
     await office.box.expects("/desk")
-    process = office.sender.courier._process
-    assert process is not None
-    process.kill()
+    carrier = office.sender.courier._carrier
+    assert carrier is not None
+    carrier.kill()
     await sending
     assert await office.states(lost) == ["unknown"]
     office.box.hangs.clear()
     cause = await office.notice(KANG, cause=uuid4())
     await office.sends()
     assert await office.states(cause) == ["delivered"]
+
+
+async def test_a_notice_that_has_ended_is_kept_for_its_time_with_its_attempts(
+    office: NoticeOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.reaches(DESK, "/desk")
+    causes = [await office.notice(WEN) for _ in range(4)]
+    waiting = await office.notice(Addressee("ZFJ", "handler"))
+    await office.sends(4)
+    engine = office.service.engine
+    async with engine.begin() as connection:
+        long_ago = {"ago": wall_now() - store.KEPT - DAY, "kept": causes[0]}
+        await connection.execute(text("update notice set next_at = :ago where cause_id <> :kept"), long_ago)
+        await connection.execute(
+            text("update notice set state = 'waiting', ended_at = null where cause_id = :c"), {"c": waiting}
+        )
+    monkeypatch.setattr(store, "_AT_ONCE", 2)
+    assert await store.forget_old(engine) == 3
+    assert [await office.states(cause) for cause in causes] == [["delivered"], [], [], []]
+    assert [len(await office.outcomes(cause)) for cause in causes] == [1, 0, 0, 0]
+    assert await office.states(waiting) == ["waiting"]
+    assert await store.forget_old(engine) == 0
+
+
+# -- a provider that is slow ----------------------------------------------------------------------------------
+
+
+async def test_a_job_that_takes_too_long_costs_no_other_job_its_end(
+    office: NoticeOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INVARIANT: a job that takes too long costs no other job its end."""
+    courier, other = office.sender.courier, asyncio.Event()
+    office.box.hangs.add("/slow")
+    office.box.waits["/other"] = other
+    monkeypatch.setattr(courier_process, "_SECONDS", 1.0)
+    slow = asyncio.create_task(courier.ask("send", job(office, "/slow")))
+    await office.box.expects("/slow")
+    monkeypatch.setattr(courier_process, "_SECONDS", SECONDS)
+    quick = asyncio.create_task(courier.ask("send", job(office, "/other")))
+    await office.box.expects("/other")
+    assert (await slow)["outcome"] == "unknown"
+    other.set()
+    assert (await quick)["outcome"] == "delivered"
+    assert (await courier.ask("send", job(office, "/next")))["outcome"] == "delivered"
+
+
+async def test_a_job_that_has_not_begun_has_failed_and_is_done_again(
+    office: NoticeOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INVARIANT: a job that has not begun when its process ends has failed, and may be done again; one that has begun
+    is unknown."""
+    courier = courier_process.Courier(office.box.entry, None)
+    courier._settings["at_once"] = 1
+    office.box.hangs.add("/first")
+    begun = asyncio.create_task(courier.ask("send", job(office, "/first")))
+    await office.box.expects("/first")
+    queued = asyncio.create_task(courier.ask("send", job(office, "/second")))
+    carrier = courier._carrier
+    assert carrier is not None
+    await until(lambda: _truth(len(carrier.jobs) == 2), "both to be handed over")
+    carrier.kill()
+    assert [(await begun)["outcome"], (await queued)["outcome"]] == ["unknown", "failed"]
+    monkeypatch.setattr(courier_process, "_PATIENCE", 0.2)
+    courier._slots = asyncio.Semaphore(0)
+    assert (await courier.ask("send", job(office, "/third")))["outcome"] == "failed"
+    assert not office.box.at("/third")
+    await courier.close()
+
+
+async def test_an_emergency_waits_for_no_ordinary_notice(office: NoticeOffice) -> None:
+    """INVARIANT: an emergency's notice waits for no ordinary notice to be sent."""
+    await office.reaches(DESK, "/desk")
+    await office.reaches(Owner(organisation="ZFJ", role="handler"), "/slow")
+    office.box.waits["/slow"] = asyncio.Event()
+    slow = [await office.notice(Addressee("ZFJ", "handler")) for _ in range(2 * courier_process.AT_ONCE)]
+    sending = asyncio.create_task(office.sender.run())
+    try:
+        await until(lambda: _truth(len(office.box.at("/slow")) >= 2), "what is slow to begin")
+        hurries = await office.notice(WEN, pressing=True)
+        await office.box.expects("/desk")
+        await until(lambda: _arrived(office, hurries), "the emergency's proof")
+        assert ["sending"] in [await office.states(cause) for cause in slow]
+    finally:
+        office.box.waits.pop("/slow").set()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _truth(told: bool) -> bool:
+    return told
+
+
+async def _arrived(office: NoticeOffice, cause: UUID) -> bool:
+    return await office.states(cause) == ["delivered"]
+
+
+def job(office: NoticeOffice, path: str) -> dict[str, Any]:
+    return {"address": office.box.address(path), "title": "t", "body": "b", "pressing": False}
+
+
+# -- a provider that answers 200 and says no ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("says", "outcome"),
+    [
+        (b'{"errcode":93000,"errmsg":"invalid webhook url"}', "rejected"),
+        (b'{"errcode":310000,"errmsg":"keywords not in content"}', "rejected"),
+        (b'{"code":19024,"msg":"Key Words Not Found"}', "rejected"),
+        (b'{"StatusCode":19001,"StatusMessage":"param invalid"}', "rejected"),
+        (b'{"errcode":45009,"errmsg":"api freq out of limit"}', "failed"),
+        (b'{"code":11232,"msg":"frequency limited"}', "failed"),
+        (b'{"code":200,"message":"success"}', "delivered"),
+        (b'{"code":"accepted"}', "delivered"),
+        (b"ok", "delivered"),
+        (b"[1]", "delivered"),
+    ],
+)
+async def test_what_the_body_says_counts(office: NoticeOffice, says: bytes, outcome: str) -> None:
+    await office.reaches(DESK, "/desk")
+    office.box.says["/desk"] = says
+    cause = await office.notice(WEN)
+    await office.sends()
+    assert await office.outcomes(cause) == [("/desk", outcome)]

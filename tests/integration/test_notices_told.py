@@ -95,6 +95,21 @@ async def test_people_set_their_own_channels(city: City, office: NoticeOffice) -
     await entrance.close()
 
 
+async def test_a_label_shows_nobodys_address_and_the_account_leads_there(city: City, office: NoticeOffice) -> None:
+    """INVARIANT: a label shows nobody's number or address whole."""
+    entrance = Entrance(city, "escalation")
+    await entrance.open()
+    me = await somebody(office.service, "handler", "CGJ")
+    async with browser_of(entrance) as mine:
+        await sign_in(mine, (await account_of(office.service, me)).username)
+        assert 'href="/account/notices"' in (await mine.get("/account")).text.partition("<main")[2]
+        mail = {"kind": "apprise", "secret": "mailtos://duty:secret@smtp.example.cn?to=wang@example.cn"}
+        added = await mine.post("/api/v1/notices/channels", json=mail)
+        assert added.json()["label"] == "E-Mail · mailtos://d***@smtp.example.cn/w***@example.cn"
+        assert "wang@" not in (await mine.get("/account/notices")).text
+    await entrance.close()
+
+
 async def _noted(office: NoticeOffice) -> bool:
     query = "select action from audit where action like 'escalation.%channel%' or action like 'escalation.add_own%'"
     return bool(await office.rows(query))

@@ -1,5 +1,6 @@
 """escalation's notices with a provider on this machine: people with channels, notices, and the sending by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class NoticeOffice:
         """So many rounds of sending, each as if the pauses before it were over."""
         for _ in range(rounds):
             await self.skips_pauses()
-            await self.sender._round()
+            await sent_by(self.sender)
 
     async def skips_pauses(self) -> None:
         """Pauses and leases are over."""
@@ -88,9 +89,7 @@ class NoticeOffice:
 
     async def clean(self) -> None:
         """Nobody has a channel, nobody was told of anything, and it is Monday at nine."""
-        self.box.arrived.clear()
-        self.box.answers.clear()
-        self.box.hangs.clear()
+        self.box.empty()
         self.service.time.set(MONDAY)  # type: ignore[attr-defined]
         async with self.service.group.unit() as unit:
             for table in ("notice_try", "notice", "notice_channel", "notice_hours"):
@@ -108,6 +107,14 @@ class NoticeOffice:
         await self.sender.courier.close()
         for closing in (self.service.outgoing.aclose, self.service.engine.dispose, self.service.command_engine.dispose):
             await closing()
+
+
+async def sent_by(sender: Sender) -> None:
+    """One look at what is due, and the end of what it began."""
+    await sender.look()
+    if sender.under_way:
+        await asyncio.wait(sender.under_way)
+        sender._let_go()
 
 
 def _row(now: Any, cause: UUID, person: Addressee, pressing: bool) -> dict[str, Any]:

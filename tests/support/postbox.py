@@ -12,13 +12,21 @@ from support.waiting import until
 
 @dataclass
 class Postbox:
-    """What arrived, by path. `answers`: path → status for each request in turn, the last one for good; `hangs`: paths
-    where the request is taken and never answered."""
+    """What arrived, by path. `answers`: path → status for each request in turn, the last one for good; `says`: path →
+    what else than success the body says; `hangs`: paths where the request is taken and never answered, `waits`: and not
+    before."""
 
     port: int = 0
     arrived: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
+    says: dict[str, bytes] = field(default_factory=dict)
     hangs: set[str] = field(default_factory=set)
+    waits: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    def empty(self) -> None:
+        """Nothing has arrived, and everything is answered well and at once."""
+        for kept in (self.arrived, self.answers, self.says, self.hangs, self.waits):
+            kept.clear()
 
     @property
     def entry(self) -> str:
@@ -53,9 +61,11 @@ class Postbox:
             if path in self.hangs:
                 await reader.read()
                 return
+            if path in self.waits:
+                await self.waits[path].wait()
             waiting = self.answers.get(path, [200])
             status = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-            told = b'{"errcode":0}'
+            told = self.says.get(path, b'{"errcode":0}')
             said = f"HTTP/1.1 {status} said\r\nContent-Length: {len(told)}\r\nConnection: close\r\n\r\n"
             writer.write(said.encode() + told)
             await writer.drain()

@@ -4,6 +4,8 @@ import base64
 import gettext
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -15,18 +17,17 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, Ellip
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from support import paperwork
+from support import paperwork, sheets
 from support.clockface import MONDAY
 from support.desk import CALL, Desk, armed, called, minutes
 from whistle_escalation import tables
-from whistle_escalation.notices import domain, push
+from whistle_escalation.notices import channels, domain, push
 from whistle_escalation.notices.courier import Trace, Unfit, opened
 from whistle_escalation.notices.domain import Channel, Outcome, Step, Try, Waiting
 from whistle_escalation.notices.wording import Wording
 from whistle_escalation.pages import notices as pages
 from whistle_shared.errors import Invalid
 from whistle_shared.keyring import Keyring, new_key
-from whistle_shared.pages import Words
 from whistle_shared.pages.templating import translations_from
 from whistle_shared.worktime import SHANGHAI
 
@@ -350,11 +351,25 @@ def test_what_is_no_subscription_is_refused(text: str) -> None:
         push.Subscription.of(text)
 
 
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [
+        ("mailtos://wang:****@example.cn/", "mailtos://w***@example.cn/"),
+        ("mailtos://duty:****@smtp.example.cn/wang%40example.cn", "mailtos://d***@smtp.example.cn/w***@example.cn"),
+        ("smseagles://****@host/13800138000", "smseagles://****@host/138****8000"),
+        ("dingtalk://a...f/%2B8613800138000/", "dingtalk://a...f/+86138****8000/"),
+        ("json://10.1.2.3:8080/duty", "json://10.1.2.3:8080/duty"),
+        ("wecombot://6...a/", "wecombot://6...a/"),
+    ],
+)
+def test_a_label_shows_nobodys_number_or_address(address: str, label: str) -> None:
+    """INVARIANT: a label shows nobody's number or address whole."""
+    assert channels.shown(address) == label
+    assert import_module("whistle_escalation.migrations.versions.0003_labels").shown(address) == label
+
+
 # -- what pages show ------------------------------------------------------------------------------------------
-
-
-def words() -> Words:
-    return Words("zh", gettext.NullTranslations(), paperwork.replica().registry)
+words = partial(sheets.words, registry=paperwork.pack().registry)
 
 
 def test_a_proof_names_the_person_the_state_and_every_attempt() -> None:

@@ -37,6 +37,7 @@ matter = Table(
     Column("marks", JSONB, nullable=False),
     Column("cancelled_at", DateTime(timezone=True)),
     Index("matter_grid", "grid"),
+    Index("matter_of_street", "street", "grid", "whistle_id"),
 )
 
 task = Table(
@@ -279,6 +280,7 @@ notice = Table(
     Index("notice_due", "due_at", postgresql_where=text("state in ('waiting', 'sending')")),
     Index("notice_escalation", "escalation_id", postgresql_where=text("escalation_id is not null")),
     Index("notice_whistle", "whistle_id"),
+    Index("notice_old", "next_at", postgresql_where=text("ended_at is not null")),
     Index("notice_trouble", "ended_at", postgresql_where=text("state in ('unknown', 'failed', 'nowhere')")),
 )
 

@@ -45,7 +45,7 @@ class ChannelView(BaseModel):
 
     channel_id: UUID
     kind: ChannelKind
-    label: str = Field(description="What of the address is no secret")
+    label: str = Field(description="What of the address is no secret and nobody's own")
     language: str
     added_at: datetime
     added_by: str
@@ -168,7 +168,7 @@ def _desk(service: Service, caller: Caller, organisation: str, role: str) -> cha
     )
     if not known or not channels.covers_desk(caller, organisation):
         raise NotFound(f"organisation {organisation}")
-    if registry is None or role not in {NEW_TASK, *WARNED_ROLES, *registry.role_names}:
+    if registry is None or role not in {NEW_TASK, *WARNED_ROLES, *registry.rung_by_role}:
         raise NotFound(f"role {role}")
     return channels.Owner(organisation=organisation, role=role)
 
@@ -238,7 +238,8 @@ async def _fresh(service: Service, body: NewChannel) -> channels.Fresh:
         raise Invalid("secret", answer["receipt"])
     if answer["outcome"] != "fits":
         raise Unavailable("the address cannot be looked at now; try again shortly")
-    return channels.Fresh("apprise", f"{answer['service']} · {answer['label']}", body.secret, body.language)
+    label = f"{answer['service']} · {channels.shown(answer['label'])}"
+    return channels.Fresh("apprise", label, body.secret, body.language)
 
 
 async def _add(

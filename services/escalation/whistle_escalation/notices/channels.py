@@ -2,11 +2,14 @@
 
 INVARIANT: what leads to somebody (a webhook's address with its key, a browser's subscription) is stored sealed, and no
 answer, page or log shows more of it than its label.
+INVARIANT: a label shows nobody's number or address whole.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import uuid_utils.compat
@@ -19,10 +22,13 @@ from whistle_shared.auth import Caller
 from whistle_shared.db import Unit
 from whistle_shared.errors import Conflict, NotFound
 from whistle_shared.keyring import Keyring
+from whistle_shared.privacy import masked
 from whistle_shared.timesource import wall_now
 
 MOST = 8
 PURPOSE = "notice channel"
+# What Apprise puts for a password; without it, a user and their host read as the address that they are.
+_PASSWORD = re.compile(r":\*{4}@")
 _c = tables.notice_channel.c
 
 
@@ -55,6 +61,11 @@ class Fresh:
     label: str
     secret: str
     language: str
+
+
+def shown(address: str) -> str:
+    """What of an address, in which Apprise has blotted out its secrets, may stand in a label."""
+    return masked(unquote(_PASSWORD.sub("@", address)))
 
 
 async def of_owner(connection: AsyncConnection, owner: Owner) -> Sequence[Any]:

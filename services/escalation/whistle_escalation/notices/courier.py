@@ -1,8 +1,8 @@
 """The program that speaks to providers by Apprise: a process of its own, without environment, under a guard of its own.
 
-Reads one JSON object a line, the first `{allowed, authorities}`, then jobs `{id, do, address, title, body, pressing}`;
-writes one line per job, in the order in which they end. Apprise calls through `requests` and `smtplib`; the guard sits
-below both, where names are resolved and connections are made.
+Reads one JSON object a line, the first `{allowed, authorities, at_once}`, then jobs `{id, do, address, title, body,
+pressing}`; of each job it writes one line when it begins, `{id, begun}`, and one when it ends. Apprise calls through
+`requests` and `smtplib`; the guard sits below both, where names are resolved and connections are made.
 INVARIANT: no connection is made but to an address that was checked right after the one resolving of its name.
 INVARIANT: HTTP goes to addresses that `outgoing_allowed` names, certificates are checked, nothing is followed, and of
 an answer no more is read than MOST_BYTES in MOST_SECONDS.
@@ -30,7 +30,6 @@ from urllib3.exceptions import NewConnectionError
 
 from whistle_shared.outgoing import Allowed, Refused, address_of
 
-AT_ONCE = 8
 MOST_BYTES, MOST_SECONDS = 64 * 1024, 10.0
 MEMORY = 1 << 30
 _RECEIPT = 300
@@ -45,21 +44,26 @@ _NEVER = frozenset(
 )
 _GATEWAYS_SHRUG = (408, 502, 504)
 _LATER = 429
+# WeCom, DingTalk and Feishu answer 200 whatever happens and say in the body how it went. Many others write 200 there.
+_VERDICTS = ("errcode", "code", "StatusCode")
+# Busy, or too often: WeCom, DingTalk, Feishu.
+_NOT_NOW = frozenset([-1, 45009, 45033, 90030, 130101, 410100, 11232, 99991400])
 
 
 @dataclass
 class Trace:
     """What came of one job on the wire. `said`: how each exchange ended and what was answered; `connected`: whether
-    anybody was reached at all."""
+    anybody was reached at all; `declined`: an answer that looks well says that it did not go well."""
 
     said: list[tuple[str, str]] = field(default_factory=list)
     connected: bool = False
+    declined: bool = False
 
     def outcome(self, accepted: bool) -> tuple[str, str]:
         """(outcome, receipt). Unknown is whatever may have been delivered all the same."""
         receipt = self.said[-1][1] if self.said else ""
         ends = {end for end, _ in self.said}
-        if accepted:
+        if accepted and not self.declined:
             return "delivered", receipt
         for worst in ("unknown", "refused"):
             if worst in ends:
@@ -134,7 +138,11 @@ class Guard:
             trace.said.append(("failed" if _never_left(error) else "unknown", type(error).__name__))
             raise
         answer._content = body  # noqa: SLF001 - a stream that has been read within our limits
-        trace.said.append((_of_status(answer.status_code), f"{answer.status_code} {_plain(body)}".strip()))
+        end = _of_status(answer.status_code)
+        if end == "answered":
+            end = _of_body(body)
+            trace.declined |= end != "answered"
+        trace.said.append((end, f"{answer.status_code} {_plain(body)}".strip()))
         return answer
 
     def _mailed(self, server: smtplib.SMTP, *args: Any, **more: Any) -> Any:
@@ -185,6 +193,18 @@ def _of_status(status: int) -> str:
     if status in _GATEWAYS_SHRUG:
         return "unknown"
     return "failed" if status >= 500 or status == _LATER else "rejected"
+
+
+def _of_body(body: bytes) -> str:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return "answered"
+    verdicts = [told.get(name, 0) for name in _VERDICTS] if isinstance(told, dict) else []
+    bad = [code for code in verdicts if type(code) is int and code != 0 and not 200 <= code < 300]
+    if not bad:
+        return "answered"
+    return "failed" if _NOT_NOW.intersection(bad) else "rejected"
 
 
 def _read(answer: requests.Response) -> bytes:
@@ -296,13 +316,16 @@ def main() -> None:
     Guard(Allowed.of(settings["allowed"]), settings["authorities"]).stand()
     writing = threading.Lock()
 
-    def work(job: dict[str, Any]) -> None:
-        answer = json.dumps(done(job, checked if job["do"] == "check" else sent))
+    def says(what: dict[str, Any]) -> None:
         with writing:
-            sys.stdout.write(answer + "\n")
+            sys.stdout.write(json.dumps(what) + "\n")
             sys.stdout.flush()
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    def work(job: dict[str, Any]) -> None:
+        says({"id": job["id"], "begun": True})
+        says(done(job, checked if job["do"] == "check" else sent))
+
+    with ThreadPoolExecutor(settings["at_once"]) as pool:
         for line in sys.stdin:
             pool.submit(work, json.loads(line))
 

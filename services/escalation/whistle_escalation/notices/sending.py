@@ -1,6 +1,7 @@
 """The duty that sends what is due: claims notices, has them delivered, writes down the proof.
 
 INVARIANT: whatever crashes, an attempt that began is on record before it begins (`store.claim`).
+INVARIANT: an emergency's notice waits for no ordinary notice to be sent.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import structlog
 
 from whistle_escalation.notices import store
 from whistle_escalation.notices.channels import PURPOSE
-from whistle_escalation.notices.courier_process import Courier
+from whistle_escalation.notices.courier_process import AT_ONCE, Courier
 from whistle_escalation.notices.domain import Channel, Outcome
 from whistle_escalation.notices.push import Pusher, Subscription
 from whistle_escalation.notices.wording import Wording
@@ -22,7 +23,9 @@ from whistle_shared.runtime import Service
 
 log = structlog.get_logger(__name__)
 _EVERY = 1.0
-_LIMIT = 32
+# Somebody who tries a channel out finds a place, too.
+_LIMIT = AT_ONCE - 1
+_ORDINARY = AT_ONCE // 2
 _LEAVE = 6.0
 _RECEIPT = 300
 
@@ -36,42 +39,57 @@ class Sender:
         settings = service.settings
         self.courier = Courier(settings.outgoing_allowed, settings.outgoing_authorities)
         self.pusher = Pusher(service.keyring, guarded_client(service.outgoing), contact)
+        # What is being sent, and whether it is in a hurry.
+        self.under_way: dict[asyncio.Task[None], bool] = {}
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then is given a moment to end, for the proof."""
+        group = self._service.group
         try:
             while True:
-                round_ = asyncio.create_task(self._round())
-                try:
-                    sent = await asyncio.shield(round_)
-                except asyncio.CancelledError:
-                    await asyncio.wait({round_}, timeout=_LEAVE)
-                    round_.cancel()
-                    raise
-                if sent < _LIMIT:
-                    await self._service.group.next_change(_EVERY)
+                changes = group.changes
+                await self.look()
+                if group.changes == changes:
+                    # The end of what is under way is written down, and so a change.
+                    await group.next_change(_EVERY)
         finally:
+            if self.under_way:
+                await asyncio.wait(self.under_way, timeout=_LEAVE)
+            for sending in self.under_way:
+                sending.cancel()
             await self.courier.close()
 
-    async def _round(self) -> int:
-        """Send what is due, at most so many; how many there were."""
+    async def look(self) -> None:
+        """Begin to send what is due, as much as there is room for."""
+        self._let_go()
         try:
-            if not await store.is_due(self._service.engine, self._service.time.now()):
-                return 0
-            async with self._service.group.unit() as unit:
-                sendings = await store.claim(unit, _LIMIT)
-            ends = await asyncio.gather(*(self._send(sending) for sending in sendings), return_exceptions=True)
+            if await store.is_due(self._service.engine, self._service.time.now()):
+                await self._begin(pressing=True)
+                await self._begin(pressing=False)
         except Exception as error:
             if not is_passing(error):
                 raise
             log.warning("notices.interrupted", error=str(error)[:200])
             await asyncio.sleep(_EVERY)
-            return 0
-        for end in ends:
-            # An attempt whose end could not be written down is a lost one after its lease.
-            if isinstance(end, BaseException) and not is_passing(end):
-                raise end
-        return len(sendings)
+
+    async def _begin(self, *, pressing: bool) -> None:
+        room = _LIMIT - len(self.under_way)
+        if not pressing:
+            room = min(room, _ORDINARY - sum(not hurries for hurries in self.under_way.values()))
+        if room <= 0:
+            return
+        async with self._service.group.unit() as unit:
+            sendings = await store.claim(unit, room, pressing=pressing)
+        for sending in sendings:
+            self.under_way[asyncio.create_task(self._send(sending))] = pressing
+
+    def _let_go(self) -> None:
+        """Of what has been sent. An attempt whose end could not be written down is a lost one after its lease."""
+        for sending in [task for task in self.under_way if task.done()]:
+            del self.under_way[sending]
+            error = sending.exception()
+            if error is not None and not is_passing(error):
+                raise error
 
     async def _send(self, sending: store.Sending) -> None:
         notice, now = sending.notice, self._service.time.now()

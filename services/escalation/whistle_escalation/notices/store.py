@@ -20,20 +20,24 @@ from whistle_shared.db import Unit, among
 from whistle_shared.timesource import wall_now
 
 _PATIENCE = timedelta(minutes=1)
+KEPT = timedelta(days=400)
+"""How long a notice that has ended is kept with its attempts, in wall time: a year's assessment and the month in which
+it may be disputed. What was said of the matter stays in the log."""
+_AT_ONCE = 5_000
 _n, _t, _c = tables.notice.c, tables.notice_try.c, tables.notice_channel.c
 _DUE = "state in ('waiting', 'sending') and due_at <= :now and next_at <= :wall"
 _ANY_DUE = text(f"select exists (select 1 from notice where {_DUE})")
-# In one order for all processes: first who is in a hurry, then who has waited longest.
+# In one order for all processes: first who has waited longest.
 _CLAIM = text(
     f"""
 with due as materialized (
-    select notice_id from notice where {_DUE} order by pressing desc, due_at, notice_id limit :limit
+    select notice_id from notice where {_DUE} and pressing = :pressing order by due_at, notice_id limit :limit
     for update skip locked
 )
 select n.*, c.status as clock_status, e.status as escalation_status
 from due join notice n using (notice_id)
 left join clock c on c.clock_id = n.clock_id left join escalation e on e.escalation_id = n.escalation_id
-order by n.pressing desc, n.due_at, n.notice_id
+order by n.due_at, n.notice_id
 """
 )
 _ACCOUNTS = text(
@@ -59,6 +63,16 @@ update notice set state = $3::text, next_at = $4,
 where notice_id = $1 and (state = 'sending' or (state = 'unknown' and $3::text = 'delivered'))
 and $2 = (select try_id from notice_try where notice_id = $1 order by try_id desc limit 1)
 """
+_FORGET = text(
+    """
+with gone as (
+    delete from notice where notice_id = any(array(
+        select notice_id from notice where ended_at is not null and next_at < :before limit :most for update skip locked
+    )) returning notice_id
+), attempts as (delete from notice_try where notice_id in (select notice_id from gone))
+select count(*) from gone
+"""
+)
 _CHANNEL_WORKS = "update notice_channel set failing_since = null, fault = null where channel_id = $1"
 _CHANNEL_FAILS = """
 update notice_channel set failing_since = coalesce(failing_since, $2::timestamptz), fault = $3::text,
@@ -82,13 +96,13 @@ async def is_due(engine: AsyncEngine, now: datetime) -> bool:
         return bool((await connection.execute(_ANY_DUE, {"now": now, "wall": wall_now()})).scalar_one())
 
 
-async def claim(unit: Unit, limit: int) -> list[Sending]:
-    """Take due notices, decide about each, and put on record what is now being sent.
+async def claim(unit: Unit, limit: int, *, pressing: bool) -> list[Sending]:
+    """Take due notices, those in a hurry or the others, decide about each, and put on record what is now being sent.
 
     INVARIANT: whoever else claims, a notice is with one process, and all attempts about one thing are decided one after
     the other (the lock on the thing).
     """
-    asked = {"now": unit.now, "wall": wall_now(), "limit": limit}
+    asked = {"now": unit.now, "wall": wall_now(), "limit": limit, "pressing": pressing}
     claimed = (await unit.connection.execute(_CLAIM, asked)).all()
     await unit.lock(f"notices of {row.cause_id}" for row in claimed)
     await _lose(unit, [row.notice_id for row in claimed if row.state == "sending"])
@@ -259,6 +273,17 @@ async def mark(unit: Unit, channel_id: UUID, outcome: domain.Outcome, fault: str
     else:
         asked = (channel_id, wall_now(), fault or outcome, outcome == "gone")
         await unit.connection.exec_driver_sql(_CHANNEL_FAILS, asked)
+
+
+async def forget_old(engine: AsyncEngine) -> int:
+    """Delete what was kept long enough, so many at a time; returns how many notices."""
+    forgotten, before = 0, wall_now() - KEPT
+    while True:
+        async with engine.begin() as connection:
+            gone: int = (await connection.execute(_FORGET, {"before": before, "most": _AT_ONCE})).scalar_one()
+        forgotten += gone
+        if gone < _AT_ONCE:
+            return forgotten
 
 
 # -- looking --------------------------------------------------------------------------------------------------

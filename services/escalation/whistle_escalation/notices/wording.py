@@ -42,16 +42,8 @@ class Wording:
 
     @staticmethod
     def _whom(words: Words, notice: Any) -> str:
-        place = organisation(words, notice.organisation)
+        place = words.organisation(notice.organisation)
         return words.gettext("致 %(who)s：") % {"who": " ".join(filter(None, (place, notice.name)))}
-
-
-def organisation(words: Words, code: str) -> str:
-    """A department, a street, or the district."""
-    if code == "district":
-        return words.gettext("区级")
-    named = words.department(code)
-    return named if named != code else words.street(code)
 
 
 def _title(words: Words, notice: Any) -> str:
