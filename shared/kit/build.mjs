@@ -18,7 +18,7 @@ const { build, transform } = createRequire(join(PACKAGES, "any.js"))("esbuild");
 const { PurgeCSS } = createRequire(join(PACKAGES, "any.js"))("purgecss");
 
 // `theme` must run before the first paint, `sw` and `push` are no page's scripts: none is a module.
-const MODULES = ["pages", "map", "report", "street", "notices", "office"];
+const MODULES = ["pages", "map", "report", "street", "department", "notices", "office"];
 const CLASSICS = ["theme", "sw", "push"];
 // Words that no template has in full, because they are chosen when a page is shown.
 const CHOSEN = ["data-bs-theme", "dark", "light"];

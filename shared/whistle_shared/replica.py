@@ -25,6 +25,7 @@ from whistle_shared.worktime import Calendar, CalendarYear, HoursProfile
 
 log = structlog.get_logger(__name__)
 _EVERY = 1.0
+_PAST = 4
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
@@ -36,6 +37,8 @@ class Replica:
         self._years: list[CalendarPublished] = []
         self._built: dict[int, Calendar] = {}
         self._mark: tuple[Any, ...] = ()
+        self._past: dict[int, Registry] = {}
+        self._reading = asyncio.Lock()
         self.looked = asyncio.Event()
 
     @property
@@ -73,7 +76,12 @@ class Replica:
             await asyncio.sleep(_EVERY)
 
     async def refresh(self, connection: AsyncConnection) -> None:
-        """Read the tables again if they have grown."""
+        """Read the tables again if they have grown. One reads at a time: whoever began earlier could finish later, and
+        leave an older version behind."""
+        async with self._reading:
+            await self._refresh(connection)
+
+    async def _refresh(self, connection: AsyncConnection) -> None:
         mark = tuple(
             (
                 await connection.execute(
@@ -93,24 +101,26 @@ class Replica:
         self._built = {}
         self._mark = mark
 
+    async def at(self, connection: AsyncConnection, version: int) -> Registry | None:
+        """A stored version as it was; None where there is none. The last few are kept: they never change."""
+        if self.registry is not None and self.registry.version == version:
+            return self.registry
+        found = self._past.get(version) or await _registry_at(connection, version)
+        if found is not None:
+            self._past = dict([*self._past.items(), (version, found)][-_PAST:])
+        return found
+
     async def _read_registry(self, connection: AsyncConnection) -> None:
         t = registry_part.c
         present = (await connection.execute(select(t.version, t.section, t.sections))).all()
         version = newest_whole([(row.version, row.section, row.sections) for row in present])
         if version is None or (self.registry is not None and self.registry.version == version):
             return
-        parts = await connection.execute(
-            select(t.section, t.rows).where(t.version == version).order_by(t.section, t.part)
-        )
-        rows: dict[str, list[Mapping[str, Any]]] = {}
-        for part in parts:
-            rows.setdefault(part.section, []).extend(part.rows)
-        self.registry = Registry.from_rows(version, rows)  # type: ignore[arg-type]
+        self.registry = await _registry_at(connection, version)
         log.info("registry.version", version=version)
 
 
-async def registry_at(connection: AsyncConnection, version: int) -> Registry | None:
-    """A stored version as it was; None where there is none."""
+async def _registry_at(connection: AsyncConnection, version: int) -> Registry | None:
     t = registry_part.c
     parts = select(t.section, t.rows).where(t.version == version).order_by(t.section, t.part)
     rows: dict[str, list[Mapping[str, Any]]] = {}

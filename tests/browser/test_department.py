@@ -36,17 +36,17 @@ async def hears(page: Page) -> None:
 
 async def test_a_new_task_appears_and_is_acknowledged_in_one_touch(visitor: Visitor, city: City) -> None:
     async with visitor.signed_in("/", **_AT_THE_DESK) as page:
-        await expect(page.locator(".group-waiting")).to_contain_text("没有待签收的任务")
+        await expect(page.locator('[data-group="waiting"]')).to_contain_text("没有待签收的任务")
         await page.evaluate("() => { window.untouched = true; }")
         await city.street("S01").blows(category="0701")
         await city.street("S02").blows(category="0701", title="路面塌陷")
-        waiting = page.locator(".group-waiting [data-row]")
+        waiting = page.locator('[data-group="waiting"] [data-row]')
         await expect(waiting).to_have_count(2)
         await expect(waiting.first).to_contain_text("应哨")
         await page.keyboard.press("j")
         await page.keyboard.press("a")
         await expect(page.locator("#toasts")).to_contain_text("已签收")
-        await expect(page.locator(".group-ahead [data-row]")).to_have_count(1)
+        await expect(page.locator('[data-group="ahead"] [data-row]')).to_have_count(1)
         await expect(waiting).to_have_count(1)
         await expect(waiting.locator("[data-first]")).to_be_focused()
         assert await page.evaluate("() => window.untouched")
@@ -57,7 +57,7 @@ async def test_a_new_emergency_stands_above_old_lateness(visitor: Visitor, city:
     await city.passes(hours=30)
     await city.street("S02").blows(category="0701", urgency="critical", kind="emergency", title="燃气泄漏")
     async with visitor.signed_in("/", **_AT_THE_DESK) as page:
-        waiting = page.locator(".group-waiting [data-row]")
+        waiting = page.locator('[data-group="waiting"] [data-row]')
         await expect(waiting).to_have_count(2)
         await expect(waiting.first).to_contain_text("燃气泄漏")
         await expect(waiting.last.locator(".chip[data-over]")).to_be_visible()
@@ -68,11 +68,11 @@ async def test_late_comes_last_with_its_rung(visitor: Visitor, city: City) -> No
     await city.department("CGJ").acknowledges(whistle)
     await city.passes(hours=3)
     async with visitor.signed_in("/", **_AT_THE_DESK) as page:
-        late = page.locator(".group-late [data-row]")
+        late = page.locator('[data-group="late"] [data-row]')
         await expect(late).to_contain_text("井盖缺失")
         await expect(late.locator(".rung-sign")).to_contain_text("L")
         await expect(late.locator(".chip[data-state=late]")).to_contain_text("超时")
-        await expect(page.locator(".group-waiting")).to_contain_text("没有待签收的任务")
+        await expect(page.locator('[data-group="waiting"]')).to_contain_text("没有待签收的任务")
 
 
 async def test_a_task_from_the_stairwell(visitor: Visitor, city: City, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_the_alarm_sounds_for_a_new_emergency_until_it_is_acknowledged(vis
         await expect(page.locator("#alarm")).to_contain_text("燃气泄漏")
         await page.wait_for_function("(before) => window.rung > before", arg=before)
         for _ in range(2):
-            await page.locator(".group-waiting [data-first]").first.click()
+            await page.locator('[data-group="waiting"] [data-first]').first.click()
             await expect(page.locator("#toasts")).to_contain_text("已签收")
         await expect(page.locator("[data-alarm]")).to_have_count(0)
         await page.get_by_role("button", name="提示音已开").click()
@@ -223,8 +223,8 @@ async def test_a_dedicated_instance_has_the_same_desk(visitor: Visitor, city: Ci
     await city.street("S01").blows(category="1902", kind="appeal", urgency="normal", title="楼上深夜喧哗")
     await city.settles()
     async with visitor.signed_in("/", service="department-ga", role="handler", scope="GA") as page:
-        await page.locator(".group-waiting [data-first]").first.click()
-        await expect(page.locator(".group-ahead")).to_contain_text("楼上深夜喧哗")
+        await page.locator('[data-group="waiting"] [data-first]').first.click()
+        await expect(page.locator('[data-group="ahead"]')).to_contain_text("楼上深夜喧哗")
 
 
 async def test_every_page_fits_a_phone_in_both_languages(visitor: Visitor, city: City) -> None:

@@ -1,5 +1,6 @@
 """The district whistle office at work: what waits, routing by hand, a dispute with its precedent, the registry."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ _PLAIN = {"kind": "appeal", "urgency": "normal"}
 
 
 async def saves(page: Page, why: str) -> None:
-    """Say why, and save the row."""
+    """Say why, save the row, and have the answer: whoever leaves before may find things as they were."""
     await page.fill("#why", why)
-    await page.get_by_role("button", name="保存").click()
+    async with page.expect_response(re.compile("/api/v1/registry/(changes|spreadsheet)")):
+        await page.get_by_role("button", name="保存").click()
 
 
 async def versions(city: City) -> list[dict[str, Any]]:

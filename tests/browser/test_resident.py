@@ -197,6 +197,30 @@ async def test_a_lost_answer_makes_no_second_report(visitor: Visitor, city: City
         assert (len(asked), len(photos)) == (2, 1)
 
 
+async def test_pressed_twice_it_is_one_report_with_the_photo_that_was_on_its_way(
+    visitor: Visitor, city: City, picture: str
+) -> None:
+    slow = """() => {
+      const made = window.createImageBitmap;
+      const developed = () => new Promise((done) => { window.develop = done; });
+      window.createImageBitmap = async (...all) => { await developed(); return made(...all); };
+    }"""
+    async with somebody_at(visitor) as phone:
+        await phone.evaluate(slow)
+        await writes(phone)
+        reports = counted(phone, "/api/v1/reports")
+        await phone.set_input_files("input[capture]", picture)
+        await phone.wait_for_function("() => window.develop")
+        await phone.evaluate("() => { for (const _ of [1, 2]) document.getElementById('report').requestSubmit(); }")
+        await expect(phone.locator(".btn-report")).to_be_disabled()
+        await phone.evaluate("() => window.develop()")
+        await expect(phone.locator("#outbox .tracking").first).not_to_be_empty()
+        await expect(phone.locator("#outbox li")).to_have_count(1)
+        assert len(await reported(city)) == 1
+        bodies: list[Any] = [asked.post_data_json for asked in reports if asked.url.endswith("/reports")]
+        assert [len(body["photos"]) for body in bodies] == [1]
+
+
 async def test_what_was_typed_is_there_again(visitor: Visitor, picture: str) -> None:
     async with somebody_at(visitor) as phone:
         await phone.set_input_files("input[capture]", picture)

@@ -10,6 +10,7 @@ from support.auditing import Auditing
 from support.broker import Broker, in_vhost, remove_vhost
 from support.city import City
 from support.duty import Duty
+from support.false_provider import FalseProvider
 from support.places import SAMPLE
 from support.real_provider import RealProvider
 from support.sign_on import PEOPLE
@@ -56,6 +57,13 @@ async def auditing(infrastructure: Infrastructure, auditing_url: str) -> AsyncIt
         yield made
     finally:
         await engine.dispose()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def serving() -> AsyncIterator[FalseProvider]:
+    """A provider that can say what a good one never says."""
+    async with FalseProvider().serving() as provider:
+        yield provider
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -26,7 +26,7 @@ from whistle_shared.runtime import Service
 
 PLAIN = {"kind": "appeal", "urgency": "normal"}
 CHANGING = ("POST", "PUT", "DELETE", "PATCH")
-ASKING = ("/duplicate-checks", "/suggestions")
+ASKING = ("/duplicate-checks", "suggestions")
 """Requests that change nothing although they look so."""
 
 

@@ -239,7 +239,7 @@ async def test_a_token_that_is_not_good_spares_its_address_nothing(city: City) -
 
 ANONYMOUS = {
     "report": ("intake", "POST", "/api/v1/reports"),
-    "suggestion": ("intake", "POST", "/api/v1/reports/suggestions"),
+    "suggestion": ("intake", "POST", "/api/v1/report-suggestions"),
     "tracking": ("intake", "GET", "/api/v1/reports/progress"),
     "photo": ("intake", "POST", "/api/v1/photos"),
     "sign_in": ("escalation", "POST", "/sign-in"),

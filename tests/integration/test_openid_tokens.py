@@ -20,12 +20,6 @@ from whistle_shared.outgoing import Allowed, Caps, GuardedTransport, Refused, Un
 ATTEMPT = Attempt.begun("https://duty.example.cn/sso/callback", "", datetime.now(UTC))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def serving() -> AsyncIterator[FalseProvider]:
-    async with FalseProvider().serving() as provider:
-        yield provider
-
-
 @pytest.fixture
 def false(serving: FalseProvider) -> FalseProvider:
     return serving.begins_again(ATTEMPT.nonce)

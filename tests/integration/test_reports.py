@@ -336,11 +336,11 @@ async def test_the_whistle_leads_back_to_whom_to_call(street: Neighbourhood) -> 
 async def test_a_resident_is_proposed_categories(city: City) -> None:
     """Without showing anything; words that speak for none get none, and nobody's words are needed to be told that."""
     client = city.client("intake")
-    told = expect(await client.post("/api/v1/reports/suggestions", json={"text": WORDS}))["items"]
+    told = expect(await client.post("/api/v1/report-suggestions", json={"text": WORDS}))["items"]
     assert told[0] == {"category": "0701", "name_zh": "井盖缺失破损", "name_en": "Missing or broken manhole cover"}
     assert len(told) <= 3
-    assert expect(await client.post("/api/v1/reports/suggestions", json={"text": "？"}))["items"] == []
-    assert (await client.post("/api/v1/reports/suggestions", json={"text": ""})).status_code == 422
+    assert expect(await client.post("/api/v1/report-suggestions", json={"text": "？"}))["items"] == []
+    assert (await client.post("/api/v1/report-suggestions", json={"text": ""})).status_code == 422
 
 
 async def test_nobody_is_declined_without_a_reason(street: Neighbourhood) -> None:

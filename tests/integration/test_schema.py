@@ -3,7 +3,9 @@
 from importlib import import_module
 
 import pytest
-from sqlalchemy import MetaData, text
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from support.places import SERVICES, migrations
@@ -49,6 +51,45 @@ async def test_migrating_twice_changes_nothing(infrastructure: Infrastructure, s
     url = await make_database(infrastructure, "whistle_schema_twice")
     await migrate_one(url, migrations(service))
     await migrate_one(url, migrations(service))
+
+
+async def test_labels_that_were_stored_before_are_masked(infrastructure: Infrastructure) -> None:
+    url = await make_database(infrastructure, "whistle_schema_labels")
+    await migrate_one(url, migrations("escalation"))
+    engine = create_async_engine(url)
+    channel = """insert into notice_channel values
+        (gen_random_uuid(), null, 'CGJ', 'handler', 1, 'apprise', :label, 'zh', '', now(), '')"""
+    attempt = """insert into notice_try values
+        (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), :label, now())"""
+    labels = [
+        "E-Mail · mailtos://duty:****@smtp.example.cn/wang%40example.cn",
+        "SMS Eagle · smseagles://****@host/13800138000",
+        "Web Push · push.example.net",
+    ]
+    try:
+        async with engine.begin() as connection:
+            for label in labels:
+                await connection.execute(text(channel), {"label": label})
+                await connection.execute(text(attempt), {"label": label})
+            await connection.run_sync(_again, "whistle_escalation.migrations.versions.0003_labels")
+            found = await connection.execute(
+                text("select label from notice_channel union all select channel from notice_try")
+            )
+            assert sorted(found.scalars()) == sorted(
+                2
+                * [
+                    "E-Mail · mailtos://d***@smtp.example.cn/w***@example.cn",
+                    "SMS Eagle · smseagles://****@host/138****8000",
+                    "Web Push · push.example.net",
+                ]
+            )
+    finally:
+        await engine.dispose()
+
+
+def _again(connection: Connection, migration: str) -> None:
+    with Operations.context(MigrationContext.configure(connection)):
+        import_module(migration).upgrade()
 
 
 def test_no_table_of_a_service_hides_one_of_the_mechanisms() -> None:

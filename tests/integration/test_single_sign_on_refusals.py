@@ -20,12 +20,6 @@ from support.real_provider import Browser
 from whistle_shared.runtime import Service
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def serving() -> AsyncIterator[FalseProvider]:
-    async with FalseProvider().serving() as provider:
-        yield provider
-
-
 @pytest.fixture
 def false(serving: FalseProvider) -> FalseProvider:
     return serving.begins_again()

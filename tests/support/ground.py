@@ -189,6 +189,8 @@ class Ground:
                     await self.stop(producer)
                 await self.start(producer)
         self._held.clear()
+        for service in self.services.values():
+            service.refusals._minutes.clear()  # or what was refused in the test before would count in this one's minute
         await self._empty()
         self.time.set(MONDAY)
         while not await self._at_rest():

@@ -135,7 +135,7 @@ REPORTS: Table = {
     "POST /api/v1/reports": one(
         REPORTERS, "place", 422, REPORT, door="resident", strange=422, harmless=REPORT | {"category": "9999"}
     ),
-    "POST /api/v1/reports/suggestions": (Row(door="public", body={"text": "楼下井盖不见了。"}),),
+    "POST /api/v1/report-suggestions": (Row(door="public", body={"text": "楼下井盖不见了。"}),),
     "GET /api/v1/reports/progress": (Row(door="code"),),
     "POST /api/v1/reports/progress/rating": (
         Row(door="code", body={"contacted": True, "solved": True, "satisfaction": "satisfied"}),

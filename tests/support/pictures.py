@@ -33,14 +33,6 @@ def photo(width: int = 400, height: int = 300) -> bytes:
     return saved(scene(width, height), quality=90)
 
 
-def phone_photo(width: int = 4000, height: int = 3000) -> bytes:
-    """As a phone takes it: noise, 12 megapixels, some megabytes, with everything a phone writes beside."""
-    texture = Image.effect_noise((width // 8, height // 8), 60).resize((width, height), Image.Resampling.BICUBIC)
-    fine = Image.effect_noise((width, height), 14)
-    image = Image.merge("RGB", (texture, Image.blend(texture, fine, 0.3), fine))
-    return saved(image, quality=92, exif=exif(), icc_profile=profile())
-
-
 def exif(orientation: int = 1, filler: int = 0) -> bytes:
     """EXIF with a place, a camera, a note, and `filler` bytes of maker's notes."""
     tags = Image.Exif()

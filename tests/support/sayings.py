@@ -75,6 +75,11 @@ LISTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("whistle_department/queries.py", "f'{noun} {key}'"): ("task {0}", "letter {0}"),
     ("whistle_dispatch/queries/__init__.py", "f'{what} {wanted}'"): ("request {0}", "dispute {0}", "task {0}"),
     ("whistle_intake/queries/decisions.py", "f'{key.table.name} {value}'"): ("task {0}", "request {0}", "meeting {0}"),
+    ("whistle_escalation/queries/__init__.py", "f'{key.table.name} {value}'"): (
+        "clock {0}",
+        "task {0}",
+        "escalation {0}",
+    ),
     ("whistle_escalation/api/measures.py", "f'{by} {whose}'"): ("department {0}", "street {0}"),
     ("whistle_escalation/pages/assessing.py", "f'{by} {whose}'"): (),  # as those
 }

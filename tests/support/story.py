@@ -7,7 +7,6 @@ nothing changes, however often they knock.
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 from support.answers import Blown, expect
@@ -192,8 +191,3 @@ async def _of_others(city: City, story: Story) -> None:
             task = await city.department(code).task(whistle)
             theirs = Thing({}, street="", departments=frozenset({code}))
             story.listed[city.instance_of(code)][task["task_id"]] = theirs
-
-
-def rows_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of a list's answer."""
-    return list(answer.get("items", []))

@@ -57,8 +57,6 @@ async def test_a_refused_return_resets_nothing(city: City) -> None:
 
 
 async def test_an_upheld_return_replaces_the_lead_and_the_whistles_due_time_stays(city: City) -> None:
-    await city.loads(city.pack)
-    await city.knows_district()
     whistle = await called(city, "CGJ", "GA")
     due = (await city.whistle_office.dispatch(whistle))["whistle_due_at"]
     await gives_back(city, whistle, "CGJ", "PSGS")

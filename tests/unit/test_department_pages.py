@@ -1,20 +1,18 @@
 """What the department's pages show, from facts alone: rows, the next step, clocks, history, the heads' view."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from gettext import NullTranslations
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from support.sheets import words
 from whistle_department import commands, domain, queries, store
 from whistle_department.pages import desk, history, overview, rows, steps, task
 from whistle_shared.errors import Conflict, IllegalTransition, Invalid, NotFound
-from whistle_shared.pages import Words
-from whistle_shared.pages.look import Language
+from whistle_shared.pages import Panels
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 TASK, WHISTLE = uuid4(), uuid4()
@@ -31,10 +29,6 @@ FACTS: dict[str, Any] = {
     "blown_by": "采薇街道",
     "blown_at": NOW.isoformat(),
 }
-
-
-def words(language: Language = "zh") -> Words:
-    return Words(language, NullTranslations(), None)
 
 
 def term(name: Any, minutes: int | None = 30, **more: Any) -> domain.Term:
@@ -162,7 +156,7 @@ def test_a_new_emergency_rings_until_it_is_acknowledged(kind: str, urgency: str,
 # -- the task's page ---------------------------------------------------------------------------------------------
 
 
-def panels(one: domain.Task, *history_: Any, told: store.Told | None = None) -> task.Panels:
+def panels(one: domain.Task, *history_: Any, told: store.Told | None = None) -> Panels:
     return task.panels(words(), queries.Whole(found(one, told=told), history_, ()), NOW, None)
 
 
@@ -250,18 +244,13 @@ def test_a_line_names_its_photos() -> None:
 
 
 def test_whoever_has_most_that_is_late_comes_first() -> None:
-    def of(person: str, minutes: int, warned: int = 0) -> queries.Found:
-        clock = domain.Clock("resolve", NOW + timedelta(minutes=minutes), 1, status="running", warned_percent=warned)
-        done = [replace(entry, person=person) for entry in MET]
-        one = domain.told(called(term("resolve", minutes)), done)
-        return found(one, told=store.Told(clocks={TASK: {"resolve": clock}}))
-
-    in_hand = [of("李强", 60), of("王敏", -5), of("王敏", 5, 80), found(called(term("ack", 5)))]
-    people = overview.by_person(rows.rows(words(), in_hand, NOW, "CGJ"))
-    assert [(one.name, len(one.late), len(one.nearly), one.in_hand) for one in people] == [
-        ("王敏", 1, 1, 2),
-        ("", 0, 0, 1),
-        ("李强", 0, 0, 1),
+    late = found(called(term("ack", -5)))
+    shares = [queries.Share(*one) for one in [("李强", 4, 0, 0, []), ("王敏", 9, 3, 1, [late]), ("", 2, 3, 2, [late])]]
+    people = overview.by_person(words(), shares, NOW, "CGJ")
+    assert [(one.name, one.in_hand, len(one.rows), one.unshown) for one in people] == [
+        ("", 2, 1, 4),
+        ("王敏", 9, 1, 3),
+        ("李强", 4, 0, 0),
     ]
 
 

@@ -2,29 +2,25 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from gettext import NullTranslations
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
 
-from support import paperwork
+from support import paperwork, sheets
 from support.clockface import MONDAY
 from whistle_dispatch import domain
 from whistle_dispatch.domain.terms import Rules
 from whistle_dispatch.pages import matter, registry, waiting
 from whistle_dispatch.queries.desk import Case, Kind, Waiting
 from whistle_shared.contracts.department import ExtensionRequested, ReturnRequested, SuspensionRequested
-from whistle_shared.pages import Language, Words
 
 PACK = paperwork.pack()
 RULES = Rules(PACK.registry, paperwork.replica().calendar())
 WHISTLE = UUID(int=7)
 HOUR = timedelta(hours=1)
-
-
-def words(language: Language = "zh") -> Words:
-    return Words(language, NullTranslations(), PACK.registry)
+words = partial(sheets.words, registry=PACK.registry)
 
 
 def waits(kind: Kind, *, since: int = 0, due: int | None = None, **more: Any) -> Waiting:
@@ -80,6 +76,16 @@ def test_tiles_count_every_kind_also_when_one_is_looked_at() -> None:
     assert tiles["return"] == (2, 1)
     assert tiles["dispute"] == (0, 0)
     assert found["queue"]["rows"] == []
+
+
+def test_a_long_desk_shows_the_most_urgent_and_says_how_many_more_there_are() -> None:
+    many = [waits("return", due=hour, department="CGJ", reason="x") for hour in range(80, 0, -1)]
+    whole = contents(*many)
+    assert [row.due_at for row in whole["queue"]["rows"]] == [MONDAY + hour * HOUR for hour in range(1, 51)]
+    assert whole["queue"]["more"] == 30
+    assert {tile.kind: tile.n for tile in whole["tiles"]["tiles"]}["return"] == 80
+    one_kind = contents(*many, only="return")["queue"]
+    assert (len(one_kind["rows"]), one_kind["more"]) == (80, 0)
 
 
 @pytest.mark.parametrize(("now", "state"), [(0, "normal"), (5, "half"), (8, "nearly"), (10, "late"), (11, "late")])
@@ -190,7 +196,7 @@ def test_a_department_that_was_silent_is_shown_until_it_is_replaced() -> None:
 
 
 def test_who_is_stopped_is_not_offered() -> None:
-    offered = dict(matter.departments(words(), PACK.registry, ["CGJ"]))
+    offered = dict(words().departments(but=["CGJ"]))
     assert "CGJ" not in offered
     assert set(offered) == {row.code for row in PACK.registry.departments if row.active} - {"CGJ"}
 
@@ -219,7 +225,7 @@ def test_limits_are_previewed_by_task() -> None:
         ("ladders", "delay_normal", "", "立即"),
         ("categories", "assist", "PSGS;GA", "排水公司、公安分局"),
         ("people", "organisation", "S01", "采薇街道"),
-        ("people", "organisation", "district", "district"),
+        ("people", "organisation", "district", "区级"),
         ("days", "off", "false", "上班"),
         ("regulation", "value", "4h@work", "4 个工作小时"),
         ("regulation", "value", "50", "50"),

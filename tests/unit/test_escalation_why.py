@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from support import paperwork
+from support import paperwork, sheets
 from support.casebook import Case
 from support.clockface import MONDAY, local
 from support.desk import CALL, KEY_CALL, Desk, minutes
-from support.sheets import escalation_templates
 from whistle_escalation import domain
 from whistle_escalation.pages import why
 from whistle_shared.contracts.dispatch import LadderStep
 from whistle_shared.pages import LANGUAGES, Language, Words
 
-TEMPLATES = escalation_templates()
+TEMPLATES = sheets.templates("escalation")
 CHINESE = re.compile(r"[一-鿿，。；：（）]")
 KEY = Case(KEY_CALL, "CGJ")
 PIT = Case(CALL, "CGJ")

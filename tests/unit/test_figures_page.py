@@ -1,20 +1,20 @@
 """Figures, boards and lists as their pages tell them."""
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import pytest
 
-from support import paperwork
+from support import paperwork, sheets
 from support.places import package
-from support.sheets import escalation_templates
 from whistle_escalation import measures
 from whistle_escalation.pages import boards, figures
 from whistle_escalation.queries import listings
 from whistle_shared.errors import Invalid
-from whistle_shared.pages import LANGUAGES, Language, Words
+from whistle_shared.pages import LANGUAGES, Language
 
-TEMPLATES = escalation_templates()
+TEMPLATES = sheets.templates("escalation")
 REGISTRY = paperwork.pack().registry
 COUNTS = {
     "CGJ": {
@@ -39,10 +39,7 @@ COUNTS = {
         "on_time": 8,
     },
 }
-
-
-def words(language: Language = "zh") -> Words:
-    return Words(language, TEMPLATES.texts[language], REGISTRY)
+words = partial(sheets.words, registry=REGISTRY, service="escalation")
 
 
 def shown(unit: str = "CGJ", language: Language = "zh") -> dict[str, figures.Figure]:

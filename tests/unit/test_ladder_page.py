@@ -2,29 +2,26 @@
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from support import paperwork
+from support import paperwork, sheets
 from support.casebook import Case
 from support.clockface import MONDAY
 from support.desk import CALL, Desk, minutes
-from support.sheets import escalation_templates
 from whistle_escalation import domain
 from whistle_escalation.pages import ladders
 from whistle_escalation.queries.dossiers import Dossier
-from whistle_shared.pages import LANGUAGES, Language, Words
+from whistle_shared.pages import LANGUAGES, Language
 
-TEMPLATES = escalation_templates()
+TEMPLATES = sheets.templates("escalation")
 PIT = Case(CALL, "CGJ")
 EVENT = UUID(int=7)
-
-
-def words(language: Language = "zh") -> Words:
-    return Words(language, TEMPLATES.texts[language], paperwork.pack().registry)
+words = partial(sheets.words, registry=paperwork.pack().registry, service="escalation")
 
 
 def dossier(rungs: int = 0, **about: Any) -> Dossier:
@@ -97,13 +94,13 @@ def test_what_is_shown_as_done_was_said() -> None:
     """INVARIANT: what is shown as done was said: beside each rung stands where in the log, to whom, and who has yet to
     confirm it."""
     found = dossier(rungs=1)
-    (proof,) = ladders.steps(words(), found)[3].proofs
-    assert (proof.position, proof.waiting) == (11, ())
+    (report,) = ladders.steps(words(), found)[3].reports
+    assert (report.position, report.waiting) == (11, ())
     waiting = Dossier(
         **{name: getattr(found, name) for name in Dossier.__slots__} | {"waiting": {UUID(int=11): ["department.ga"]}}
     )
-    (proof,) = ladders.steps(words(), waiting)[3].proofs
-    assert proof.waiting == ["department.ga"]
+    (report,) = ladders.steps(words(), waiting)[3].reports
+    assert report.waiting == ["department.ga"]
 
 
 def test_a_rung_that_was_passed_over_is_not_shown_as_done() -> None:

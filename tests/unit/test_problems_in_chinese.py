@@ -61,7 +61,7 @@ def test_what_is_listed_is_still_raised() -> None:
     assert [place for place in LISTED if place not in standing] == []
 
 
-@pytest.mark.parametrize("context", [None, "word", "kind", "part"])
+@pytest.mark.parametrize("context", [None, "pack", "word", "kind", "part"])
 def test_chinese_names_only_what_the_english_has(context: str | None) -> None:
     for english, told in catalogue(context).items():
         assert re.search(r"[\u4e00-\u9fff]|^\{0:said\}$", told), english
@@ -73,9 +73,9 @@ def test_chinese_names_only_what_the_english_has(context: str | None) -> None:
         assert numbers == [str(n) for n in range(len(numbers))], english
 
 
-@pytest.mark.parametrize("context", [None, "word", "kind", "part"])
-def test_no_sentence_is_taken_for_another(context: Literal["word", "kind", "part"] | None) -> None:
-    book = chinese._book(context or "sentence")
+@pytest.mark.parametrize("context", [None, "pack", "word", "kind", "part"])
+def test_no_sentence_is_taken_for_another(context: Literal["pack", "word", "kind", "part"] | None) -> None:
+    book = chinese._book("sentence" if context in (None, "pack") else context)
     for english, told in catalogue(context).items():
         values = [f"V{n}" for n in range(english.count("{"))]
         assert book.find(english.format(*values)) == told.format(*map(chinese._Filling, values)), english

@@ -9,10 +9,11 @@ from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 
 from support import paperwork
 from whistle_dispatch import domain
-from whistle_dispatch.api import faults, spreadsheet
+from whistle_dispatch.api import spreadsheet
 from whistle_dispatch.domain import Book, BookInvalid, Cells, Fault
 from whistle_shared.errors import Invalid, NotFound
 from whistle_shared.registry import Registry, registry_rows
+from whistle_shared.web import said
 
 PACK = paperwork.pack()
 BOOK = domain.book_of(PACK)
@@ -86,7 +87,7 @@ def test_a_mistake_has_its_sheet_its_row_and_its_column(
     found = [fault for fault in wrong(book) if (fault.sheet, fault.row) == (sheet, row)]
     assert expected[0] in [fault.column for fault in found], wrong(book)
     assert expected[1] is None or expected[1] in [fault.reason for fault in found]
-    assert all(faults.in_chinese(fault.reason) != fault.reason for fault in found), found
+    assert all(said(fault.reason) != fault.reason for fault in found), found
 
 
 def test_what_others_name_is_not_taken_out() -> None:
@@ -242,13 +243,3 @@ def test_a_sheet_without_end_is_cut_off() -> None:
     stored = io.BytesIO()
     endless.save(stored)
     assert Fault("keywords", 0, "", "has more than 20000 rows") in refused(stored.getvalue())
-
-
-# -- told in Chinese
-
-
-def test_every_sentence_of_the_table_is_told_as_it_stands() -> None:
-    for english, told in faults.TABLE:
-        values = [f"V{n}" for n in range(english.count("{"))]
-        expected = told.replace(":said", "").format(*values)
-        assert faults.in_chinese(english.format(*values)) == expected

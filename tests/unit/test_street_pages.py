@@ -3,26 +3,23 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID, uuid5
 
 import pytest
 
-from support import paperwork
+from support import paperwork, sheets
 from support.clockface import MONDAY
 from support.paperwork import WHISTLE
-from support.places import ENTRANCE, package
 from whistle_intake import domain, queries
 from whistle_intake.consumers import SUBSCRIPTIONS
 from whistle_intake.domain.tasks import STREET_STEPS
-from whistle_intake.pages import board, foresight, lanes, matters, rows
-from whistle_shared import pages
+from whistle_intake.pages import approvals, board, foresight, lanes, matters, rows
 from whistle_shared.auth import Caller
 from whistle_shared.errors import Invalid
-from whistle_shared.pages import Language, Templates, Words, kind
-from whistle_shared.pages.assets import Assets
+from whistle_shared.pages import Language, kind
 from whistle_shared.pages.sentences import SENTENCES
 from whistle_shared.registry import Registry
 
@@ -30,11 +27,8 @@ CHINESE = re.compile(r"[一-鿿，。；：（）]")
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
-TEMPLATES = Templates(package("intake"), ENTRANCE, Path(pages.__file__).parent, assets=Assets())
-
-
-def words(language: Language = "zh") -> Words:
-    return Words(language, TEMPLATES.texts[language], paperwork.pack().registry)
+TEMPLATES = sheets.templates("intake")
+words = partial(sheets.words, registry=paperwork.pack().registry, service="intake")
 
 
 def caller(role: str = "street_initiator", scope: str = "S01") -> Caller:
@@ -71,6 +65,10 @@ def row(state: str = "responding", due: float | None = 15, **known: Any) -> Any:
         "due_at": None if due is None else at(due),
         "signature": None,
         "signature_due_at": None,
+        "reason": None,
+        "override_reason": None,
+        "distinct_reason": None,
+        "submitted_by": None,
         "title": "井盖缺失",
         "place": "东门路 12 号",
         "kind": "emergency",
@@ -123,6 +121,12 @@ def test_a_long_column_says_so() -> None:
     stacks = {stack.code: stack for stack in board.stacks(words(), found, at(0), each=3)}
     assert (len(stacks["blown"].lines), stacks["blown"].more) == (3, True)
     assert (len(stacks["before"].lines), stacks["before"].more) == (1, False)
+
+
+def test_a_leader_with_much_to_sign_sees_the_first_fifty_whole() -> None:
+    found = queries.Lines([row("pending_approval", minutes) for minutes in range(51)])
+    shown = approvals.papers(words(), found, paperwork.pack().registry, MONDAY)
+    assert [paper.line.whistle_id for paper in shown] == [one.whistle_id for one in found.rows[:50]]
 
 
 def test_what_runs_out_first_stands_in_front_and_what_has_no_clock_last() -> None:

@@ -318,11 +318,11 @@ async def _meet(story: _Story, other: str) -> None:
     meeting = await story.street(
         story.path("meetings"),
         departments=departments,
-        starts_at=story.in_(minutes=20),
+        starts_at=story.in_(minutes=45),
         place="街道二楼会议室",
         agenda="应急托管与电梯、水泵值守分工",
     )
-    await story.passes(21)
+    await story.passes(46)
     for task in called:
         await story.department(
             task, "arrival", place="街道二楼会议室", mode="meeting", meeting_id=meeting["meeting_id"]

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     cast,
     exists,
     func,
@@ -26,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from whistle_department import domain, store, tables
-from whistle_shared.auth import Caller
+from whistle_shared.auth import EVERYWHERE, Caller
 from whistle_shared.db import among
 from whistle_shared.errors import Invalid, NotFound
 
@@ -101,7 +102,7 @@ def _joined(facts: Any, caller: Caller) -> Select[Any]:
 
 
 def _own(query: Select[Any], department: Column[Any], caller: Caller) -> Select[Any]:
-    return query if caller.scope == "*" else query.where(department == caller.scope)
+    return query if caller.scope == EVERYWHERE else query.where(department == caller.scope)
 
 
 async def _anchor(connection: AsyncConnection, caller: Caller, task_id: UUID) -> Any:
@@ -272,6 +273,58 @@ async def in_hand(engine: AsyncEngine, caller: Caller, limit: int) -> list[Found
         return await _found(connection, (await connection.execute(query)).all())
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What lies in one person's hands; `person` empty: nobody has acknowledged it. `late` and `nearly` count all that
+    stands so, `first` has the first of each."""
+
+    person: str
+    in_hand: int
+    late: int
+    nearly: int
+    first: Sequence[Found]
+
+
+async def shares(engine: AsyncEngine, caller: Caller, now: datetime, each: int) -> list[Share]:
+    """Who has how much in hand, and at most `each` of what is late and of what is nearly so."""
+    async with _snapshot(engine) as connection:
+        counted = (await connection.execute(_first_of_each(caller, now, each))).all()
+        wanted = [row.task_id for row in counted if row.standing]
+        query = _joined(_short_facts(), caller).where(among(tables.task.c.task_id, wanted))
+        found = {one.task.task_id: one for one in await _found(connection, (await connection.execute(query)).all())}
+    by_person: dict[str, list[Any]] = {}
+    for row in counted:
+        by_person.setdefault(row.person, []).append(row)
+    return [_share(person, rows, found) for person, rows in by_person.items()]
+
+
+def _share(person: str, rows: Sequence[Any], found: Mapping[UUID, Found]) -> Share:
+    n = {row.standing: row.n for row in rows}
+    first = [found[row.task_id] for row in rows if row.standing]
+    return Share(person, rows[0].in_hand, n.get("late", 0), n.get("nearly", 0), first)
+
+
+def _first_of_each(caller: Caller, now: datetime, each: int) -> Select[Any]:
+    """Of what is in hand: the first few by person and standing, each line with how many there are of its like."""
+    t, e, k = tables.task.c, tables.entry.c, tables.clock.c
+    own = (e.whistle_id == t.whistle_id, e.task_id == t.task_id, e.step == "acknowledgement")
+    first = select(e.person).where(*own).order_by(e.position).limit(1).scalar_subquery()
+    person = case((t.state == "dispatched", ""), else_=func.coalesce(first, "")).label("person")
+    # As chips say it: the clock that runs out first, once four fifths of its time have passed.
+    warned = exists().where(k.task_id == t.task_id, k.due_at == t.due_at, k.warned_percent >= domain.NEARLY_PERCENT)
+    standing = case((t.due_at <= now, "late"), (and_(t.due_at > now, warned), "nearly"), else_="").label("standing")
+    mine = _own(select(t.task_id, person, standing, t.due_at), t.department, caller).where(tables.IN_HAND).subquery().c
+    like = (mine.person, mine.standing)
+    turn = func.row_number().over(partition_by=like, order_by=(mine.due_at, mine.task_id)).label("turn")
+    counts = (
+        func.count().over(partition_by=mine.person).label("in_hand"),
+        func.count().over(partition_by=like).label("n"),
+    )
+    turns = select(mine.task_id, mine.person, mine.standing, mine.due_at, turn, *counts).subquery()
+    most = case((turns.c.standing == "", 1), else_=each)
+    return select(turns).where(turns.c.turn <= most).order_by(turns.c.due_at, turns.c.task_id)
+
+
 async def brief(engine: AsyncEngine, caller: Caller, task_id: UUID) -> Any:
     """A task's own columns and its whistle's facts, nothing replayed. Raises NotFound."""
     query = _joined(tables.whistle.c.facts, caller).where(tables.task.c.task_id == task_id)
@@ -327,10 +380,10 @@ async def tasks_of(engine: AsyncEngine, caller: Caller, whistle_ids: Collection[
 async def handovers(engine: AsyncEngine, caller: Caller, after: UUID | None, limit: int) -> list[domain.Handover]:
     """A page of the hand-overs in the caller's department, newest first. Raises Invalid for a foreign cursor."""
     async with engine.connect() as connection:
-        return await store.handovers(connection, None if caller.scope == "*" else caller.scope, after, limit)
+        return await store.handovers(connection, None if caller.scope == EVERYWHERE else caller.scope, after, limit)
 
 
 async def open_tasks(engine: AsyncEngine, caller: Caller) -> list[dict[str, Any]]:
     """What a hand-over would list now."""
     async with engine.connect() as connection:
-        return await store.open_tasks(connection, None if caller.scope == "*" else caller.scope)
+        return await store.open_tasks(connection, None if caller.scope == EVERYWHERE else caller.scope)

@@ -3,8 +3,10 @@
 import whistle_escalation
 from whistle_escalation import api, consumers, pages, store, timers
 from whistle_escalation.notices.sending import Sender
+from whistle_escalation.notices.store import forget_old
 from whistle_escalation.notices.wording import Wording
 from whistle_escalation.settings import Settings
+from whistle_shared.db import keep_forgetting
 from whistle_shared.observability import Counter
 from whistle_shared.runtime import Service, make_time
 from whistle_shared.timers import Timer
@@ -35,4 +37,5 @@ def build(settings: Settings, time: TimeSource | None = None) -> Service:
     wording = Wording(service.app.state.templates.texts, settings.sites)
     notices = service.app.state.notices = Sender(service, wording, settings.notices_contact)
     service.duties["notices"] = notices.run
+    service.duties["old notices"] = lambda: keep_forgetting(service.engine, forget_old, "notices")
     return service

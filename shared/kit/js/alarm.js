@@ -1,5 +1,6 @@
 // The inbox's alarm: a sound and a browser notification for a new emergency, only for whoever has switched it on here.
-// A row says [data-alarm="once|repeat"]; `repeat` sounds every 30 s until its row has been acknowledged and is gone.
+// A row says [data-alarm="once|repeat"]; `repeat` sounds every 30 s until its row has been acknowledged and is gone. So
+// does a page that was signed out (live.js): nothing new would come to it.
 //
 //   <body data-alarms="off|on|blocked">   what the page shows; `blocked`: the browser lets no sound out
 //   <body data-alarmed>                   keeps the stream of a hidden tab (live.js)
@@ -76,7 +77,8 @@ async function look() {
 /** Called by the stream's beats too: a hidden tab's timers are slowed down, its stream is not. */
 async function remind() {
   const due = performance.now() - lastRing >= AGAIN - SLACK;
-  if (isOn() && due && calls().some((row) => row.dataset.alarm === "repeat")) await ring();
+  const isDeaf = body.hasAttribute("data-out");
+  if (isOn() && due && (isDeaf || calls().some((row) => row.dataset.alarm === "repeat"))) await ring();
 }
 
 async function turn(to) {
@@ -96,6 +98,7 @@ export function startAlarm() {
   });
   document.addEventListener("whistle:fresh", look);
   document.addEventListener("whistle:beat", remind);
+  document.addEventListener("whistle:out", () => isOn() && ring());
   setInterval(remind, 5_000);
   if (isOn()) mayRing().then((may) => { say(may ? "on" : "blocked"); look(); });
 }

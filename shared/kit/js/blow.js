@@ -1,12 +1,11 @@
 // Blowing a whistle in under a minute: the words propose a category, the category sets kind and urgency, and what would
 // follow is shown before anything is sent. What is typed survives a reload of the tab.
-import { bodyOf, complain, newKey, send } from "./act.js";
+import { complain, keyOf, send } from "./act.js";
+import { bodyOf } from "./form.js";
+import { fill, lang, texts } from "./page.js";
 import { toast } from "./toasts.js";
 
-const KEPT = "whistle-blow";
 const SOON = 400;
-const lang = document.documentElement.lang;
-const fill = (form, parts) => form.replace(/%\((\w+)\)s/g, (_, name) => parts[name]);
 const make = (tag, about, ...inside) => { const node = Object.assign(document.createElement(tag), about); node.append(...inside); return node; };
 
 /** Runs once the typing has paused; of several only the last answer counts. */
@@ -23,6 +22,7 @@ export function startBlowing(form) {
   const field = (name) => form.elements[name];
   const say = JSON.parse(form.dataset.say);
   const legal = JSON.parse(form.dataset.legal);
+  const kept = `whistle-blow-${form.dataset.who}`;
   const post = async (path, body) => { const answer = await send(path, body); return answer.ok ? answer.json() : null; };
   const words = () => ({ title: field("title").value.trim(), description: field("description").value.trim() || field("title").value.trim() });
   const grid = () => document.getElementById("grid");
@@ -118,21 +118,27 @@ export function startBlowing(form) {
     }));
   }
 
+  /** What was typed, as a draft: made once, and changed when something else was typed since. */
+  let draft = null;
+  function drafted(body) {
+    if (draft) return send(`/api/v1/whistles/${draft}`, body, { method: "PUT" });
+    return send("/api/v1/drafts", body, { key: keyOf(form, "POST", "/api/v1/drafts", body) });
+  }
+
   /** What was typed becomes a part of a whistle that is open: a draft first, for only a draft can be joined. */
   async function become(one, button) {
     button.disabled = true;
     const { override_reason: _, distinct_reason: __, ...body } = complete();
     try {
-      form.dataset.draftKey ??= newKey();
-      const drafted = await send("/api/v1/drafts", body, { key: form.dataset.draftKey });
-      if (!drafted.ok) return complain(form, await drafted.json());
-      const { whistle_id: id } = await drafted.json();
-      const joined = await send(`/api/v1/whistles/${id}/joining`, { whistle_id: one.whistle_id });
+      const made = await drafted(body);
+      if (!made.ok) return complain(form, await made.json());
+      draft = (await made.json()).whistle_id;
+      const joined = await send(`/api/v1/whistles/${draft}/joining`, { whistle_id: one.whistle_id });
       if (!joined.ok) return complain(form, await joined.json());
-      sessionStorage.removeItem(KEPT);
+      sessionStorage.removeItem(kept);
       location.assign(`/whistles/${one.whistle_id}`);
     } catch {
-      toast(JSON.parse(document.body.dataset.texts).unreachable, { kind: "danger" });
+      toast(texts.unreachable, { kind: "danger" });
     } finally {
       button.disabled = false;
     }
@@ -185,10 +191,10 @@ export function startBlowing(form) {
   const keep = () => {
     if (!fresh) return;
     const said = [...form.elements].filter((it) => it.name && it.type !== "file" && it.type !== "checkbox" && !NOT_KEPT.includes(it.name));
-    sessionStorage.setItem(KEPT, JSON.stringify(said.map(({ name, value }) => [name, value])));
+    sessionStorage.setItem(kept, JSON.stringify(said.map(({ name, value }) => [name, value])));
   };
   function restore() {
-    for (const [name, value] of JSON.parse((fresh && sessionStorage.getItem(KEPT)) || "[]")) if (field(name) && value) field(name).value = value;
+    for (const [name, value] of JSON.parse((fresh && sessionStorage.getItem(kept)) || "[]")) if (field(name) && value) field(name).value = value;
     if (field("category").value) form.dataset.chose = "1";
   }
 
@@ -217,7 +223,7 @@ export function startBlowing(form) {
     setTimeout(() => reasons.forEach((it) => { it.disabled = false; }));
   });
   form.addEventListener("whistle:refused", ({ detail: { problem } }) => { if (problem.duplicates) { alike(problem); $("#alike").scrollIntoView({ block: "center" }); } });
-  form.addEventListener("whistle:done", () => sessionStorage.removeItem(KEPT));
+  form.addEventListener("whistle:done", () => sessionStorage.removeItem(kept));
   restore();
   marked();
   follow();

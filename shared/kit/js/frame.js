@@ -1,4 +1,5 @@
-// The frame of a page: its menu goes away when something else is pressed, and the place where one is stands in sight.
+// The frame of a page: its menu goes away when something else is pressed, the place where one is stands in sight,
+// [data-print] prints, and whoever signs out leaves nothing behind that was theirs.
 const menu = () => document.querySelector("details.menu[open]");
 
 function leave({ target, type }) {
@@ -13,8 +14,13 @@ function escape(event) {
   open.querySelector("summary").focus();
 }
 
+const printed = ({ target }) => { if (target.closest("[data-print]")) window.print(); };
+const signedOut = ({ target }) => { if (target.matches("[action='/sign-out']")) sessionStorage.clear(); };
+
 export function startFrame() {
   document.addEventListener("click", leave);
+  document.addEventListener("click", printed);
+  document.addEventListener("submit", signedOut);
   document.addEventListener("keydown", escape);
   document.addEventListener("focusin", leave);
   const here = document.querySelector(".places [aria-current]");

@@ -1,12 +1,16 @@
 // Fresh panels for an open page: the stream with its guard, and panels put in place without disturbing focus, scroll
 // or screen readers. The page reads well without it. htmx's own extension for streams gives up after a first failure
 // and does not notice silence, hence this.
+// INVARIANT: what a page shows is what its stream goes on from.
 import htmx from "htmx.org";
+import { page, texts } from "./page.js";
 import { businessNow, setTime, tick } from "./time.js";
+import { toast } from "./toasts.js";
 
 const SILENCE = 40_000; // the server beats every 15 s
 const LONGEST_WAIT = 10_000;
-const page = document.documentElement;
+const RENEWED = "whistle-renewed";
+const RENEWED_AT_MOST_EVERY = 60_000;
 const body = document.body;
 const wall = page.dataset.mode === "wall";
 const light = document.getElementById("light");
@@ -18,17 +22,51 @@ let wait = 500;
 let retry = 0;
 let paused = false;
 let showing = Promise.resolve();
+let renewing = 0;
+let isOffered = false;
+const typed = new Set();
 
 const address = () => `/live?${new URLSearchParams({ topic: body.dataset.topic, about: body.dataset.about, lang: page.lang.slice(0, 2) })}`;
-const say = (state) => { if (light) light.dataset.state = paused && state !== "out" ? "paused" : state; };
+
+function say(state) {
+  if (light) light.dataset.state = paused && state !== "out" ? "paused" : state;
+  body.toggleAttribute("data-out", state === "out");
+}
+
+/** One thing is put in place after the other. `shows` is what stands there when all are. */
+function inTurn(act) {
+  showing = showing.catch(() => {}).then(act);
+  return showing;
+}
+
+const put = (target, html) => htmx.swap({ sourceElement: target, target, text: html, swap: "innerMorph" });
+
+function told() {
+  tick();
+  document.dispatchEvent(new CustomEvent("whistle:fresh"));
+}
 
 async function show(panels) {
   for (const [name, html] of Object.entries(panels)) {
     const target = document.querySelector(`[data-panel="${name}"]`);
-    if (target) await htmx.swap({ sourceElement: target, target, text: html, swap: "innerMorph" });
+    if (target) await put(target, html);
   }
-  tick();
-  document.dispatchEvent(new CustomEvent("whistle:fresh", { detail: Object.keys(panels) }));
+  told();
+}
+
+/** Shows the page's content as it is now, without losing focus, scroll or what is typed elsewhere. */
+export async function refresh() {
+  const answer = await fetch(location.href, { headers: { "Accept": "text/html" } }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return location.reload();
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  await inTurn(async () => {
+    await put(document.getElementById("content"), fresh.getElementById("content").innerHTML);
+    told();
+    // A push may have told something newer already: the stream begins anew at what stands here now.
+    if (fresh.body.dataset.shows === shows) return;
+    shows = fresh.body.dataset.shows;
+    if (source) open();
+  });
 }
 
 function close() {
@@ -44,15 +82,18 @@ function open() {
   source = new EventSource(`${address()}&after=${shows}`);
   source.addEventListener("hello", (event) => {
     const hello = JSON.parse(event.data);
-    if (hello.build !== body.dataset.build) return location.reload();
     wait = 500;
     heard(hello);
+    clearTimeout(renewing);
+    if (hello.build !== body.dataset.build) renew();
   });
   source.addEventListener("beat", (event) => heard(JSON.parse(event.data)));
-  source.onmessage = (event) => {
-    shows = event.lastEventId;
-    showing = showing.then(() => show(JSON.parse(event.data)));
-  };
+  source.onmessage = ({ target, data, lastEventId }) => inTurn(async () => {
+    // What comes after a stream has ended, the next one sends again.
+    if (target !== source) return;
+    await show(JSON.parse(data));
+    shows = lastEventId;
+  });
   source.onerror = lost;
 }
 
@@ -70,7 +111,10 @@ async function lost() {
   if (source?.readyState !== EventSource.CLOSED) return;
   close();
   const answer = await fetch(address(), { method: "HEAD" }).catch(() => null);
-  if (answer?.status === 401) return say("out");
+  if (answer?.status === 401) {
+    say("out");
+    return document.dispatchEvent(new CustomEvent("whistle:out"));
+  }
   wait = Math.min(wait * 2, LONGEST_WAIT);
   retry = setTimeout(open, wait * (0.5 + Math.random() / 2));
 }
@@ -80,6 +124,26 @@ function guard() {
   say("lost");
   body.setAttribute("data-stale", "");
   open();
+}
+
+// -- a new build: at once where nothing can be lost by it
+
+/** Whoever is writing goes on; and a page that sounds must be touched before it would sound again. */
+function isInUse() {
+  const isWriting = [...typed].some((form) => form.isConnected);
+  return isWriting || document.querySelector("dialog[open]") !== null || body.hasAttribute("data-alarmed");
+}
+
+function renew() {
+  const left = Number(sessionStorage.getItem(RENEWED) ?? 0) + RENEWED_AT_MOST_EVERY - Date.now();
+  if (left > 0) { renewing = setTimeout(renew, left); return; }
+  if (wall || !isInUse()) {
+    sessionStorage.setItem(RENEWED, Date.now());
+    location.reload();
+  } else if (!isOffered) {
+    isOffered = true;
+    toast(texts.newer, { link: [location.pathname + location.search, texts.load] });
+  }
 }
 
 // -- the wall: awake, and new every night
@@ -93,10 +157,10 @@ function untilFour() {
 }
 
 // Only while the server answers: nobody stands at the wall to leave the browser's error page.
-async function renew() {
+async function everyNight() {
   const answer = await fetch(address(), { method: "HEAD" }).catch(() => null);
   if (answer?.ok) location.reload();
-  else setTimeout(renew, 60_000);
+  else setTimeout(everyNight, 60_000);
 }
 
 /** Keeps the page of <body data-topic="…" data-about="…" data-shows="…"> fresh. */
@@ -113,7 +177,9 @@ export function startLive() {
     else if (document.hidden && !body.hasAttribute("data-alarmed")) close();
     else if (source === null) open();
   });
+  document.addEventListener("input", ({ target }) => target.form && typed.add(target.form));
+  for (const end of ["reset", "whistle:done"]) document.addEventListener(end, ({ target }) => typed.delete(target));
   setInterval(guard, 1000);
   open();
-  if (wall) { keepAwake(); setTimeout(renew, untilFour()); }
+  if (wall) { keepAwake(); setTimeout(everyNight, untilFour()); }
 }

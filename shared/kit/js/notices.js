@@ -1,6 +1,8 @@
 // Browser push on this device: asks the browser, subscribes with our key, and hands the subscription to the API as one
 // more channel. Shown only where a browser can do it (TLS, or this very machine).
-import { newKey, refresh, send } from "./act.js";
+import { newKey, send } from "./act.js";
+import { refresh } from "./live.js";
+import { lang } from "./page.js";
 import { toast } from "./toasts.js";
 
 const card = document.getElementById("push");
@@ -23,7 +25,7 @@ async function begin(button) {
   const { key, to } = card.dataset;
   const subscription = await subscribed(key);
   const secret = JSON.stringify({ ...subscription.toJSON(), ours: key });
-  const answer = await send(to, { kind: "push", secret, language: document.documentElement.lang.slice(0, 2) }, { key: newKey() });
+  const answer = await send(to, { kind: "push", secret, language: lang.slice(0, 2) }, { key: newKey() });
   if (!answer.ok) {
     const problem = await answer.json();
     return toast(problem.errors?.[0]?.reason ?? problem.detail ?? problem.title, { kind: "danger" });

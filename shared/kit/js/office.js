@@ -1,15 +1,14 @@
 // The registry from a spreadsheet: a file is looked through by the API before anything is saved, and its mistakes are
 // shown by sheet, row and column. The file goes as it is, the body of a request.
-import { newKey } from "./act.js";
+import { forget, keyOf } from "./act.js";
+import { lang, texts } from "./page.js";
 import { toast } from "./toasts.js";
 
 const form = document.getElementById("sheet");
-const page = document.documentElement;
 const shown = document.getElementById("sheet-shown");
 const names = JSON.parse(form?.dataset.names ?? "{}");
 const columns = JSON.parse(form?.dataset.columns ?? "{}");
 const TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-let key = newKey();
 
 const part = (name) => document.getElementById(name).content.cloneNode(true);
 const save = () => form.querySelector("[data-save]");
@@ -68,19 +67,19 @@ async function send(dry) {
   form.setAttribute("data-busy", "");
   save().disabled = true;
   try {
-    const headers = { "Content-Type": TYPE, "Accept-Language": page.lang, "Accept": "application/json" };
-    if (!dry) headers["Idempotency-Key"] = key;
+    const headers = { "Content-Type": TYPE, "Accept-Language": lang, "Accept": "application/json" };
+    if (!dry) headers["Idempotency-Key"] = keyOf(form, address(dry), file.name, file.size, file.lastModified);
     const answer = await fetch(address(dry), { method: "POST", headers, body: await file.arrayBuffer() });
     const told = await answer.json().catch(() => ({ title: `${answer.status}` }));
     if (!answer.ok) {
-      if (answer.status < 500) key = newKey();
+      if (answer.status < 500) forget(form);
       return faults(told);
     }
     if (dry) return effect(told);
     toast(form.dataset.done, { kind: "success", stays: true });
     location.assign("/registry/versions");
   } catch {
-    toast(JSON.parse(document.body.dataset.texts).unreachable, { kind: "danger" });
+    toast(texts.unreachable, { kind: "danger" });
     save().disabled = false;
   } finally {
     form.removeAttribute("data-busy");

@@ -3,8 +3,8 @@
 import htmx from "htmx.org";
 import { startActs } from "./act.js";
 import { startAlarm } from "./alarm.js";
-import { startDesk } from "./desk.js";
 import { startDialogs } from "./dialogs.js";
+import { startForms } from "./form.js";
 import { startFrame } from "./frame.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
@@ -19,16 +19,18 @@ Object.assign(htmx.config, {
   // Ours are in the style sheet.
   includeIndicatorCSS: false,
   // What scripts and readers set on a page stays when a fresh one is put in place.
-  morphIgnore: ["data-htmx-powered", "open", "data-over", "data-busy", "data-key"],
+  morphIgnore: ["data-htmx-powered", "open", "data-over", "data-busy", "novalidate"],
+  // What was fetched into a page stays until it is fetched again.
+  morphSkipChildren: "[hx-get]",
 });
 
 startTime();
 startToasts();
 startFrame();
 startDialogs();
+startForms();
 startActs();
 startPhotos();
 startKeys();
 startLive();
 startAlarm();
-startDesk();

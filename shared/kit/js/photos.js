@@ -1,9 +1,10 @@
 // <input type="file" data-photos="photos[]"> adds photos: each is made small on the device, sent, and its id put into the
 // form; what could not be sent can be sent again. No blob: address is needed, so the page's policy allows none.
+import { lang, texts } from "./page.js";
 import { toast } from "./toasts.js";
 
 const LONGEST = 1600;
-const texts = JSON.parse(document.body.dataset.texts ?? "{}");
+const underWay = new WeakMap();
 
 /** A JPEG of at most 1600 px, drawn on a canvas that can be shown at once. */
 export async function shrink(file) {
@@ -18,6 +19,7 @@ export async function shrink(file) {
   return { canvas, blob };
 }
 
+/** Whether it has arrived. */
 async function add(input, file) {
   const tile = document.createElement("li");
   tile.className = "photo waiting";
@@ -30,7 +32,7 @@ async function add(input, file) {
     tile.append(canvas);
     const answer = await fetch(input.dataset.to ?? "/api/v1/photos", {
       method: "POST",
-      headers: { "Content-Type": "image/jpeg", "Accept-Language": document.documentElement.lang },
+      headers: { "Content-Type": "image/jpeg", "Accept-Language": lang },
       body: blob,
     });
     const told = await answer.json();
@@ -40,17 +42,38 @@ async function add(input, file) {
     away.addEventListener("click", () => tile.remove());
     tile.append(id, away);
     tile.classList.remove("waiting");
+    return true;
   } catch (error) {
     tile.remove();
     toast(`${texts.photoFailed} ${error.message ?? ""}`, { kind: "danger" });
+    return false;
   }
 }
 
+async function addAll(input, files, before) {
+  let all = (await before) ?? true;
+  for (const file of files) all = (await add(input, file)) && all;
+  return all;
+}
+
+/** Waits for the form's photos that are on their way; false when one of these did not arrive. */
+export async function uploaded(form) {
+  while (underWay.has(form)) if (!(await underWay.get(form))) return false;
+  return true;
+}
+
+async function chosen({ target }) {
+  if (!target.matches?.("input[data-photos]")) return;
+  const { form } = target;
+  const files = [...target.files];
+  target.value = "";
+  const adding = addAll(target, files, underWay.get(form));
+  underWay.set(form, adding);
+  await adding;
+  if (underWay.get(form) === adding) underWay.delete(form);
+}
+
 export function startPhotos() {
-  document.addEventListener("change", async ({ target }) => {
-    if (!target.matches?.("input[data-photos]")) return;
-    const files = [...target.files];
-    target.value = "";
-    for (const file of files) await add(target, file);
-  });
+  document.addEventListener("change", chosen);
+  document.addEventListener("reset", ({ target }) => target.querySelectorAll(".photo-list").forEach((list) => list.replaceChildren()));
 }

@@ -21,6 +21,8 @@ const copyOf = (id) => document.getElementById(id).content.firstElementChild.clo
 
 let pictures = [];
 let place = null;
+let adding = Promise.resolve();
+let submitting = false;
 
 // -- what was reported from here
 
@@ -96,6 +98,12 @@ async function add(file) {
   }
 }
 
+/** One after the other; a report waits for those on their way. */
+function addAll(files) {
+  adding = adding.then(async () => { for (const file of files) await add(file); });
+  return adding;
+}
+
 // -- what is being written
 
 const category = () => form.querySelector("[name=category]:checked")?.value ?? "";
@@ -116,7 +124,7 @@ async function fill({ body, photos }) {
   document.getElementById("contact").open = Boolean(body.contact?.name || body.contact?.phone);
   pictures = [];
   document.getElementById("photos").replaceChildren();
-  for (const { data } of photos) await add(new Blob([data], { type: "image/jpeg" }));
+  await addAll(photos.map(({ data }) => new Blob([data], { type: "image/jpeg" })));
   await place.restore({ street: body.street ?? "", grid: body.grid ?? "", location: body.location ?? null });
   suggest(body.category);
 }
@@ -140,7 +148,7 @@ async function suggest(chosen = category()) {
   const mine = ++question;
   if (text.length < 4) return offer([], "");
   const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text }), credentials: "omit" };
-  const answer = await fetch("/api/v1/reports/suggestions", sent).catch(() => null);
+  const answer = await fetch("/api/v1/report-suggestions", sent).catch(() => null);
   if (mine === question && answer?.ok) offer((await answer.json()).items, chosen);
 }
 
@@ -189,10 +197,11 @@ function written() {
   return Object.keys(contact).length ? { ...body, contact } : body;
 }
 
-async function submit(event) {
-  event.preventDefault();
+/** Whether what is written is a report now: kept, and on its way. */
+async function accept() {
+  await adding;
   const body = written();
-  if (complain(faults(body))) return;
+  if (complain(faults(body))) return false;
   const row = { key: newKey(), at: Date.now(), body, photos: pictures.map(({ data }) => ({ data })) };
   const kept = await write(["put", "waiting", row], ["delete", DRAFT, DRAFT]);
   toast(kept ? said.saved : said.notKept, { kind: kept ? "success" : "danger" });
@@ -206,7 +215,19 @@ async function submit(event) {
   await place.rest();
   await show();
   document.getElementById("outbox").scrollIntoView({ block: "start" });
-  await send();
+  return true;
+}
+
+/** Pressed twice, it is one report. */
+async function submit(event) {
+  event.preventDefault();
+  if (submitting) return;
+  submitting = true;
+  const button = form.querySelector(".btn-report");
+  button.disabled = true;
+  let isAccepted = false;
+  try { isAccepted = await accept(); } finally { submitting = button.disabled = false; }
+  if (isAccepted) await send();
 }
 
 // -- without a network
@@ -233,11 +254,11 @@ async function startReport() {
   form.addEventListener("submit", submit);
   form.addEventListener("input", () => keep());
   form.elements.text.addEventListener("input", after(() => suggest(), 600));
-  document.addEventListener("change", async ({ target }) => {
+  document.addEventListener("change", ({ target }) => {
     if (!target.matches("[data-picture]")) return;
     const files = [...target.files];
     target.value = "";
-    for (const file of files) await add(file);
+    addAll(files);
   });
   const lamp = () => { document.getElementById("offline").hidden = navigator.onLine; show(); };
   window.addEventListener("offline", lamp);

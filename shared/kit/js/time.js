@@ -1,7 +1,8 @@
 // Business time as the server tells it (it may run faster than the wall's, or stand still), and whatever on a page
 // counts: <time data-due="…"> (how much is left) and <time data-ago="…"> (how long ago). One timer for all.
+import { fill, lang } from "./page.js";
+
 const body = document.body;
-const lang = document.documentElement.lang;
 const spans = JSON.parse(body.dataset.spans ?? "{}");
 const zone = { timeZone: "Asia/Shanghai" };
 const clock = new Intl.DateTimeFormat("en-GB", { ...zone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -19,8 +20,6 @@ export function setTime({ now, rate, until, as_of: asOf }) {
 }
 
 export const businessNow = () => Math.min(time.until, time.now + (performance.now() - time.at) * time.rate);
-
-const fill = (form, parts) => form.replace(/%\((\w+)\)s/g, (_, name) => parts[name]);
 
 function span(milliseconds) {
   const all = Math.floor(Math.abs(milliseconds) / 1000);

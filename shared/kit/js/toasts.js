@@ -1,5 +1,7 @@
-// Short words about what has happened. Good news goes away by itself, bad news stays; both are read out.
-const texts = JSON.parse(document.body.dataset.texts ?? "{}");
+// Short words about what has happened. Good news goes away by itself; bad news, and what leads somewhere, stays. Both are
+// read out.
+import { texts } from "./page.js";
+
 const KEPT = "whistle-toast";
 const SHOWN = 6_000;
 
@@ -25,7 +27,7 @@ export function toast(text, { kind = "success", link = null, stays = false } = {
   body.append(close);
   box.append(body);
   document.getElementById("toasts").append(box);
-  if (kind !== "danger") setTimeout(() => box.remove(), SHOWN);
+  if (kind !== "danger" && !link) setTimeout(() => box.remove(), SHOWN);
 }
 
 export function startToasts() {

@@ -4,6 +4,7 @@ INVARIANT: within KEPT a key has one answer; not long after it is as if it had n
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -88,14 +89,16 @@ async def forget_old(engine: AsyncEngine) -> int:
             return forgotten
 
 
-async def keep_forgetting(engine: AsyncEngine) -> None:
-    """The duty: every hour; what cannot be done now is done the next time."""
+async def keep_forgetting(
+    engine: AsyncEngine, forget: Callable[[AsyncEngine], Awaitable[int]] = forget_old, what: str = "idempotency"
+) -> None:
+    """The duty: `forget` every hour; what cannot be done now is done the next time."""
     while True:
         await asyncio.sleep(_EVERY)
         try:
-            if forgotten := await forget_old(engine):
-                log.info("idempotency.forgotten", count=forgotten)
+            if forgotten := await forget(engine):
+                log.info("rows.forgotten", what=what, count=forgotten)
         except Exception as error:
             if not is_passing(error):
                 raise
-            log.warning("idempotency.put_off", error=str(error)[:200])
+            log.warning("rows.forgotten_later", what=what, error=str(error)[:200])

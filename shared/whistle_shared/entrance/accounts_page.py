@@ -151,7 +151,7 @@ async def reset_password(account_id: UUID, request: Request, service: Here, call
     async with service.group.unit() as unit:
         held = await _held(unit, caller, account_id)
         await set_password(unit, _deed(request, held), "account.reset", held, hashed, must_change=True)
-    return render(request, "initial_password.html", 200, account=held, password=password)
+    return render(request, "initial_password.html", account=held, password=password)
 
 
 @router.post("/admin/accounts/{account_id}/disable")

@@ -5,7 +5,7 @@ A page is a GET. What a page changes, it changes through its service's own API (
 
 from whistle_shared.pages.assets import Assets
 from whistle_shared.pages.installing import Place, pages_for
-from whistle_shared.pages.live import Live, Topic, Viewer
+from whistle_shared.pages.live import Live, Panels, Topic, Viewer, id_in
 from whistle_shared.pages.look import (
     LANGUAGES,
     PAGE_HEADERS,
@@ -54,6 +54,7 @@ __all__ = [
     "Live",
     "Look",
     "PageRoute",
+    "Panels",
     "Place",
     "SignedInSession",
     "Templates",
@@ -67,6 +68,7 @@ __all__ = [
     "form_of",
     "fragment",
     "grid_at",
+    "id_in",
     "is_welcome",
     "iso",
     "kind",

@@ -14,6 +14,7 @@ from hashlib import sha256
 from random import randint
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import orjson
 import structlog
@@ -51,6 +52,15 @@ class Viewer:
 
 
 Panels = Mapping[str, Mapping[str, Any]]
+"""Panel → what its template needs."""
+
+
+def id_in(text: str) -> UUID:
+    """The id in a page's address. Raises NotFound where there is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"address {text!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +86,16 @@ class Frame:
 
 @dataclass
 class Channel:
-    """What all viewers of one topic, language, scope and address share. `changes`: panel → how often it changed."""
+    """What all viewers of one topic, language, scope and address share: its `key`. `changes`: panel → how often it
+    changed; `touched_at`: when somebody last came or left."""
 
+    key: tuple[Any, ...]
     topic: Topic
     language: Language
     caller: Caller
     about: str
     viewers: int = 0
+    touched_at: float = 0.0
     frame: Frame | None = None
     changes: dict[str, int] = field(default_factory=dict)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -107,8 +120,10 @@ class Live:
             self._forget()
             if len(self._channels) >= _MOST_CHANNELS:
                 raise Unavailable("too many different pages are open; try again shortly")
-            self._channels[key] = Channel(found, language, caller, about)
-        return self._channels[key]
+            self._channels[key] = Channel(key, found, language, caller, about)
+        channel = self._channels[key]
+        channel.touched_at = monotonic()
+        return channel
 
     def topic(self, name: str) -> Topic:
         """Raises NotFound for one that this service does not have."""
@@ -120,12 +135,19 @@ class Live:
         """Let go of what nobody looks at any more."""
         long_ago = monotonic() - _FORGOTTEN_AFTER
         for key, channel in list(self._channels.items()):
-            if not channel.viewers and channel.frame is not None and channel.frame.read_at < long_ago:
+            if not channel.viewers and channel.touched_at < long_ago:
                 del self._channels[key]
 
     async def frame(self, channel: Channel) -> Frame:
-        """The channel's panels, drawn again when something has happened since."""
-        return await self._frame(channel, await self._mark())
+        """The channel's panels, drawn again when something has happened since. INVARIANT: an address with nothing
+        behind it takes no room."""
+        try:
+            return await self._frame(channel, await self._mark())
+        except Exception:
+            never_drawn = channel.frame is None and not channel.viewers
+            if never_drawn and self._channels.get(channel.key) is channel:
+                del self._channels[channel.key]
+            raise
 
     async def _frame(self, channel: Channel, mark: tuple[Any, ...]) -> Frame:
         async with channel.reading:
@@ -176,6 +198,10 @@ class Live:
                 await self._frame(channel, mark)
             except NotFound:
                 channel.frame = None  # it was taken away from its viewers; the stream ends by itself
+            except Exception as error:
+                if is_passing(error):
+                    raise
+                log.error("page.broken", topic=channel.key[0], about=channel.about, exc_info=error)
             self._tick.set()
             self._tick = asyncio.Event()
         return drawn_before != [channel.frame and channel.frame.read_at for channel in watched]
@@ -197,6 +223,8 @@ class Live:
         `after` names the contents that the viewer's page shows. `hello` comes first; `beat` every BEAT seconds and with
         every push; messages without a name carry panels, and the name of what the page shows then as their id.
         """
+        # Let go of while this viewer was on the way, it would not be looked at any more.
+        channel = self._channels.setdefault(channel.key, channel)
         channel.viewers += 1
         try:
             frame = await self.frame(channel)
@@ -207,6 +235,7 @@ class Live:
                 yield message
         finally:
             channel.viewers -= 1
+            channel.touched_at = monotonic()
 
     async def _news(
         self, channel: Channel, seen: dict[str, int], still_welcome: Callable[[], Awaitable[bool]]
@@ -221,6 +250,8 @@ class Live:
                 if not await still_welcome():
                     return
                 frame = channel.frame
+                if frame is None:
+                    return
                 seen, last = dict(channel.changes), monotonic()
                 pushed = last if fresh else pushed
                 yield _message("beat", self._time(frame)) + _pushed(frame, fresh)

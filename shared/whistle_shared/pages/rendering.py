@@ -69,7 +69,7 @@ async def live_page(
     live: Live = request.app.state.live
     channel = live.channel(topic, look_of(request).language, caller, about)
     frame = await live.frame(channel)
-    return render(request, name, 200, frame=frame, topic=topic, about=about, **context)
+    return render(request, name, frame=frame, topic=topic, about=about, **context)
 
 
 def fragment(request: Request, name: str, code: int = 200, /, **context: Any) -> Response:
@@ -143,7 +143,8 @@ class PageRoute(APIRoute):
                 return _send_on(request, first.path)
             except (Forbidden, NotFound, Conflict) as error:
                 await _noted(request, error)
-                return _closed(request, error)
+                status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 403
+                return _closed(request, status)
             except TooMany as error:
                 await _noted(request, error)
                 return _too_many(request, error.wait)
@@ -172,16 +173,15 @@ async def _noted(request: Request, error: Exception) -> None:
     await request.app.state.service.refused(request, error)
 
 
-def _closed(request: Request, error: Exception) -> Response:
-    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 403
-    return render(request, "closed.html", status, status=status)
+def _closed(request: Request, status: int, left: str = "") -> Response:
+    return render(request, "closed.html", status, status=status, left=left)
 
 
 def _too_many(request: Request, wait: int) -> Response:
-    return busy(render(request, "too_many.html", 429, left=duration(request, wait)), wait)
+    return busy(_closed(request, 429, duration(request, wait)), wait)
 
 
 def _unavailable(request: Request) -> Response:
-    answer = render(request, "unavailable.html", 503)
+    answer = _closed(request, 503)
     answer.headers["Refresh"] = _TRY_AGAIN
     return answer

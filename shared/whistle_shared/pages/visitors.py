@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from whistle_shared.auth import Caller, Right, Session
-from whistle_shared.runtime import Service, SignedIn, find_session_of
+from whistle_shared.runtime import Service, SignedIn, use_session_of
 
 SIGN_IN = "/sign-in"
 _PAGES = {"password": "/account/password", "second factor": "/account/second-factor"}
@@ -47,8 +47,9 @@ def visitor(right: Right | None = None) -> Any:
 
 
 async def is_welcome(request: Request, service: Service, right: Right) -> bool:
-    """Whether the session behind this request still lives and opens this: for a stream that goes on for hours."""
-    session = await find_session_of(request, service)
+    """Whether the session behind this request still lives and opens this: for a stream that goes on for hours. A page
+    that is looked at is in use, though nothing but its stream ever comes."""
+    session = await use_session_of(request, service)
     try:
         return session is not None and admit(session, right).has(right)
     except ElseFirst:

@@ -3,14 +3,16 @@
 Chinese is the source; `locale/en.po` holds the English. Texts in tables here are marked for extraction by `mark`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from gettext import NullTranslations
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
 
+from whistle_shared.auth import EVERYWHERE
 from whistle_shared.clockwork import parse_limit
 from whistle_shared.pages.look import Language
 from whistle_shared.registry import Registry
@@ -168,6 +170,14 @@ VOCABULARY: Mapping[str, Mapping[str, str]] = {
         "suspension": mark("缓办"),
         "appeal": mark("评分复核"),
     },
+    "score_part": {
+        "arrival": mark("到场及时"),
+        "people": mark("人员与权限到位"),
+        "handling": mark("处置及时"),
+        "result": mark("处置结果"),
+        "cooperation": mark("协同配合"),
+        "citizen": mark("群众反映"),
+    },
     "side": {
         "department": mark("部门侧"),
         "street": mark("街道侧"),
@@ -175,7 +185,6 @@ VOCABULARY: Mapping[str, Mapping[str, str]] = {
     },
 }
 WHISTLE_OFFICE = "whistle_office"
-EVERYWHERE = "*"
 # Why something is due then. Source: DOMAIN.md C.7.
 ROAD = {
     "natural": mark("自然时间"),
@@ -193,6 +202,15 @@ SPANS = {
     "left": mark("还剩 %(span)s"),
     "over": mark("超时 %(span)s"),
 }
+
+
+class Named(Protocol):
+    """A row of the registry that has a name in both languages."""
+
+    @property
+    def name_zh(self) -> str: ...
+    @property
+    def name_en(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -217,12 +235,15 @@ class Words:
         known = VOCABULARY[vocabulary].get(value)
         return value if known is None else self.gettext(known)
 
+    def each(self, vocabulary: str) -> list[tuple[str, str]]:
+        """Every value of a vocabulary to choose from, as (value, word)."""
+        return [(value, self.gettext(word)) for value, word in VOCABULARY[vocabulary].items()]
+
     def scope(self, scope: str) -> str:
         """What a scope is called, with its code; the code alone while the registry is not here."""
         if scope == EVERYWHERE:
             return self.gettext("全区")
-        name = self.street(scope)
-        name = self.department(scope) if name == scope else name
+        name = self.organisation(scope)
         return scope if name == scope else f"{name} {scope}"
 
     def category(self, code: str | None) -> str:
@@ -230,7 +251,7 @@ class Words:
         if not code:
             return self.gettext("未定类别")
         known = self.registry.category_by_code.get(code) if self.registry else None
-        return code if known is None else self._of(known.name_zh, known.name_en)
+        return code if known is None else self.named(known)
 
     def clock(self, name: str) -> str:
         """What a clock waits for."""
@@ -243,25 +264,38 @@ class Words:
     def department(self, code: str) -> str:
         """A department's name, or its code while the registry is not here."""
         known = self.registry.department_by_code.get(code) if self.registry else None
-        return code if known is None else self._of(known.name_zh, known.name_en)
+        return code if known is None else self.named(known)
+
+    def departments(self, but: Collection[str] = ()) -> list[tuple[str, str]]:
+        """The active departments to choose from as (code, name), in the order of the registry."""
+        known = self.registry.departments if self.registry else ()
+        return [(row.code, self.named(row)) for row in known if row.active and row.code not in but]
 
     def street(self, code: str) -> str:
         """A street's name, or its code while the registry is not here."""
         known = self.registry.street_by_code.get(code) if self.registry else None
-        return code if known is None else self._of(known.name_zh, known.name_en)
+        return code if known is None else self.named(known)
+
+    def organisation(self, code: str) -> str:
+        """A street, a department, or `district`; the code while the registry is not here."""
+        if code == "district":
+            return self.of("side", code)
+        name = self.street(code)
+        return self.department(code) if name == code else name
 
     def role(self, code: str) -> str:
         """Whom a rung calls."""
-        known = self.registry.role_names.get(code) if self.registry else None
-        return code if known is None else self._of(*known)
+        known = self.registry.rung_by_role.get(code) if self.registry else None
+        return code if known is None else self.named(known)
 
     def rung_roles(self, rung: int) -> str:
         """Whom this rung calls, on whichever side: `区吹哨办`, `分管领导 / 街道办事处主任`."""
         rows = [row for row in self.registry.ladders if row.rung == rung] if self.registry else []
-        return " / ".join(dict.fromkeys(self._of(row.name_zh, row.name_en) for row in rows))
+        return " / ".join(dict.fromkeys(map(self.named, rows)))
 
-    def _of(self, zh: str, en: str) -> str:
-        return zh if self.language == "zh" else en
+    def named(self, row: Named) -> str:
+        """What a row of the registry is called."""
+        return row.name_zh if self.language == "zh" else row.name_en
 
     def bound(self, side: str, department: str | None, street: str | None) -> str:
         """Who is bound by a clock of this side: the department, the street, or the district whistle office."""

@@ -270,9 +270,9 @@ class Registry(BaseModel):
         return {(row.kind, row.urgency): row for row in self.policies}
 
     @cached_property
-    def role_names(self) -> dict[str, tuple[str, str]]:
-        """Ladder role → (Chinese, English) name."""
-        return {row.role: (row.name_zh, row.name_en) for row in self.ladders}
+    def rung_by_role(self) -> dict[str, LadderRung]:
+        """A rung that calls this role; a role has the same name on each."""
+        return {row.role: row for row in self.ladders}
 
     def ladder(self, side: Side, urgency: Urgency, *, emergency: bool = False) -> tuple[LadderStep, ...]:
         """The rungs of `side` in climbing order with the delays that hold for `urgency`. An emergency knows no

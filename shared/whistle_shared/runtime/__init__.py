@@ -3,7 +3,7 @@
 INVARIANT: correctness never depends on an orderly stop; the order below only spares others the wait.
 """
 
-from whistle_shared.runtime.callers import CurrentCaller, SignedIn, current_caller, find_session_of, may
+from whistle_shared.runtime.callers import CurrentCaller, SignedIn, current_caller, find_session_of, may, use_session_of
 from whistle_shared.runtime.process import run_process
 from whistle_shared.runtime.service import Here, Service, deed_of, make_time, session_cookie, trace_of
 from whistle_shared.runtime.settings import Settings
@@ -22,4 +22,5 @@ __all__ = [
     "run_process",
     "session_cookie",
     "trace_of",
+    "use_session_of",
 ]

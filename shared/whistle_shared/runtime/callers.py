@@ -91,14 +91,20 @@ async def find_session_of(request: Request, service: Service) -> Session | None:
     return session
 
 
-async def signed_in(request: Request, service: Here) -> Session | None:
-    """As `find_session_of`; a session in use is renewed. Raises TooMany when its account has spent a budget."""
+async def use_session_of(request: Request, service: Service) -> Session | None:
+    """As `find_session_of`; a session in use is renewed."""
     session = await find_session_of(request, service)
-    if session is not None:
-        service.limits.spend_of_caller(request.scope, session.caller.actor, getattr(request, "parsed", None))
     if session is not None and session.ageing:
         async with service.group.unit() as unit:
             await renew_session(unit, request.cookies[session_cookie(service, request)])
+    return session
+
+
+async def signed_in(request: Request, service: Here) -> Session | None:
+    """As `use_session_of`. Raises TooMany when its account has spent a budget."""
+    session = await use_session_of(request, service)
+    if session is not None:
+        service.limits.spend_of_caller(request.scope, session.caller.actor, getattr(request, "parsed", None))
     return session
 
 

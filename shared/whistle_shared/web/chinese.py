@@ -3,7 +3,7 @@
 `locale/zh.po` has the sentences; a msgid is the English one with `{0}`, `{1}` for what stood in its placeholders. Its
 Chinese names them again: `{0}` as it is; `{0:words}`, `{0:kinds}`, `{0:parts}` a code or a list of codes by the
 catalogue's words (msgctxt `word`, `kind`, `part`); `{0:time}` an instant as Beijing time; `{0:said}` a sentence within
-the sentence.
+the sentence. Sentences with the msgctxt `pack` say what is wrong in a pack.
 INVARIANT: every sentence with which a request can be refused has its Chinese.
 """
 
@@ -23,6 +23,7 @@ from whistle_shared.worktime import SHANGHAI
 
 CATALOGUE = Path(__file__).parent / "locale" / "zh.po"
 _Context = Literal["sentence", "word", "kind", "part"]
+_SENTENCES = (None, "pack")
 _PLACEHOLDER = re.compile(r"\{\d\}")
 _QUALITY = re.compile(r"\s*q=([01](?:\.\d{0,3})?)\s*", re.IGNORECASE)
 
@@ -74,9 +75,8 @@ class _Book:
 def _book(context: _Context) -> _Book:
     with CATALOGUE.open("rb") as source:
         entries = read_po(source, locale="zh", abort_invalid=True)
-    chosen = {
-        str(entry.id): str(entry.string) for entry in entries if entry.id and (entry.context or "sentence") == context
-    }
+    wanted = _SENTENCES if context == "sentence" else (context,)
+    chosen = {str(entry.id): str(entry.string) for entry in entries if entry.id and entry.context in wanted}
     if context == "word":
         chosen |= {name: rule.zh for name, rule in ROLES.items()}
     split = {tuple(_PLACEHOLDER.split(english)): chinese for english, chinese in chosen.items()}

@@ -80,7 +80,7 @@ _WAYS = (
     Way("POST", "/api/v1/photos", each="photo", address="photo", unless_token=True, most_bytes=12 * KIB * KIB),
     Way("POST", "/api/v1/registry/spreadsheet", most_bytes=2 * KIB * KIB),
     Way("POST", "/api/v1/reports", address="report", unless_token=True),
-    Way("POST", "/api/v1/reports/suggestions", address="suggestion"),
+    Way("POST", "/api/v1/report-suggestions", address="suggestion"),
     Way("GET", "/api/v1/reports/progress", address="tracking"),
     Way("GET", "/report/progress/steps", address="tracking"),
     Way("POST", "/api/v1/reports/progress/rating", address="tracking"),

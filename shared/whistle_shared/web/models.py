@@ -75,6 +75,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     408: _problem("The request did not come in time"),
     409: _problem("Not possible in this state"),
     413: _problem("The body is too large"),
+    414: _problem("The address is too long"),
     415: _problem("Not application/json"),
     422: _problem("A field is at fault"),
     429: _problem("A budget is spent; `Retry-After` says when there is a new one"),

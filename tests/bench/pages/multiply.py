@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from support.city import City
 from support.stack import PROCESSES, room_of
+from whistle_shared.db import make_engine
 
 OPEN_SHARE = 0.03
 """Of all whistles; a district that deals with what it is told has fewer."""
-_AT_ONCE = 2_000
+_AT_ONCE = 500
 _DAYS = 365
 # What is not about one whistle, or is one whistle's only.
 _LEFT_OUT = ("precedent", "report", "report_step", "notice", "notice_try")
@@ -27,14 +28,15 @@ async def multiply(city: City, wanted: int) -> tuple[int, int]:
     over, still_open = await _whistles(city)
     each_open = round(wanted * OPEN_SHARE / len(still_open))
     each = round(wanted * (1 - OPEN_SHARE) / len(over))
-    for producer in PROCESSES.values():
+    for process, producer in PROCESSES.items():
         tables = import_module(f"whistle_{room_of(producer)}.tables").metadata.sorted_tables
-        owner = city.owner(producer)
+        owner = make_engine(city.infrastructure.database_owner_urls[process], pool_size=1, patient=True)
         for ids, copies, ago in ((still_open, each_open, False), (over, each, True)):
             for table in tables:
                 if table.name not in _LEFT_OUT:
                     await _copies(owner, table, ids, copies, ago)
         await _analyze(owner)
+        await owner.dispose()
     open_now = len(still_open) * (each_open + 1)
     return len(over) * (each + 1) + open_now, open_now
 

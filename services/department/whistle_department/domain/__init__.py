@@ -18,6 +18,7 @@ from whistle_department.domain.asking import (
     return_window,
 )
 from whistle_department.domain.clocks import (
+    NEARLY_PERCENT,
     Banner,
     Breach,
     Clock,
@@ -59,6 +60,7 @@ __all__ = [
     "AWAITED",
     "ENDED",
     "MOVES",
+    "NEARLY_PERCENT",
     "STEPS",
     "Banner",
     "Breach",

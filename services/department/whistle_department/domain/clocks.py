@@ -13,6 +13,8 @@ from uuid import UUID
 from whistle_department.domain.task import ENDED, State, Task, Term
 from whistle_shared.contracts.vocabulary import ClockName, ClockStatus, EscalationStatus, RungForm
 
+NEARLY_PERCENT = 80
+"""Once so much of its time has passed, a clock has nearly run out: the second of the warnings."""
 _NOT_OURS: frozenset[ClockName] = frozenset(
     {"dispatch", "street_verify", "evaluate", "adjudication", "suspension_review"}
 )

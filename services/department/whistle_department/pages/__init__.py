@@ -5,19 +5,17 @@ INVARIANT: what a page shows is what the viewer's department is called to; anoth
 
 from functools import partial
 from pathlib import Path
-from uuid import UUID
 
 from whistle_department import domain, queries
 from whistle_department.pages import overview, rows, task
 from whistle_department.pages.routes import pages
 from whistle_shared import entrance
-from whistle_shared.errors import NotFound
-from whistle_shared.pages import Place, Topic, Viewer, mark
+from whistle_shared.pages import Panels, Place, Topic, Viewer, id_in, mark
 from whistle_shared.runtime import Service
 
 _PACKAGE = Path(__file__).parent.parent
 _EACH = 20
-_MOST = 200
+_EACH_PERSONS = 5
 _LATEST = 20
 PLACES = (
     Place("/", mark("待办"), "inbox", "task.read"),
@@ -38,7 +36,7 @@ def install(service: Service) -> None:
     service.app.include_router(pages)
 
 
-async def _inbox(service: Service, viewer: Viewer) -> task.Panels:
+async def _inbox(service: Service, viewer: Viewer) -> Panels:
     found = await queries.inbox(service.engine, viewer.caller, viewer.now, _EACH)
     of = partial(rows.rows, viewer.words, now=viewer.now, scope=viewer.caller.scope)
     return {
@@ -48,23 +46,19 @@ async def _inbox(service: Service, viewer: Viewer) -> task.Panels:
     }
 
 
-async def _task(service: Service, viewer: Viewer) -> task.Panels:
+async def _task(service: Service, viewer: Viewer) -> Panels:
     """`about`: the task's id. Raises NotFound."""
-    try:
-        task_id = UUID(viewer.about)
-    except ValueError:
-        raise NotFound(f"task {viewer.about}") from None
-    whole = await queries.task(service.engine, viewer.caller, task_id)
+    whole = await queries.task(service.engine, viewer.caller, id_in(viewer.about))
     replica = service.replica
     rules = domain.Rules(replica.registry, replica.calendar()) if replica.registry and replica.ready else None
     return task.panels(viewer.words, whole, viewer.now, rules)
 
 
-async def _overview(service: Service, viewer: Viewer) -> task.Panels:
-    in_hand = await queries.in_hand(service.engine, viewer.caller, _MOST)
-    asked = await queries.asked(service.engine, viewer.caller, viewer.now, _MOST)
+async def _overview(service: Service, viewer: Viewer) -> Panels:
+    shares = await queries.shares(service.engine, viewer.caller, viewer.now, _EACH_PERSONS)
+    asked = await queries.asked(service.engine, viewer.caller, viewer.now, overview.ASKED)
     scored = await queries.scored(service.engine, viewer.caller, _LATEST)
-    return overview.panels(viewer.words, in_hand, asked, scored, viewer.now, viewer.caller.scope)
+    return overview.panels(viewer.words, shares, asked, scored, viewer.now, viewer.caller.scope)
 
 
 __all__ = ["install"]

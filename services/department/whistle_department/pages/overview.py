@@ -1,43 +1,51 @@
 """For whoever answers for a department: what is late or nearly, by person; what waits for an answer; scores. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from whistle_department import queries
 from whistle_department.pages import history, rows
-from whistle_shared.pages import Words
+from whistle_shared.auth import EVERYWHERE
+from whistle_shared.pages import Panels, Words
 
-Panels = Mapping[str, Mapping[str, Any]]
+ASKED = 50
+"""So many requests that wait are listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who has taken tasks on, and which of them are late or nearly so. `name` empty: nobody has acknowledged them."""
+    """Who has taken tasks on. `name` empty: nobody has acknowledged them; `rows`: the first of what is late or nearly
+    so, of which `unshown` more stand so."""
 
     name: str
-    late: Sequence[rows.Row]
-    nearly: Sequence[rows.Row]
     in_hand: int
+    late: int
+    nearly: int
+    rows: Sequence[rows.Row]
+
+    @property
+    def unshown(self) -> int:
+        return self.late + self.nearly - len(self.rows)
 
 
 def panels(
     words: Words,
-    in_hand: Sequence[queries.Found],
+    shares: Sequence[queries.Share],
     asked: Sequence[Any],
     scored: Sequence[Any],
     now: datetime,
     scope: str,
 ) -> Panels:
     """What each panel's template needs."""
-    people = by_person(rows.rows(words, in_hand, now, scope))
+    people = by_person(words, shares, now, scope)
     return {
         "overview_figures": {
-            "late": sum(len(one.late) for one in people),
-            "nearly": sum(len(one.nearly) for one in people),
+            "late": sum(one.late for one in people),
+            "nearly": sum(one.nearly for one in people),
             "unseen": sum(one.in_hand for one in people if not one.name),
-            "asked": len(asked),
+            "asked": f"{len(asked)}+" if len(asked) == ASKED else len(asked),
             "mean": mean([row.detail["score"].get("total") for row in scored]),
             "scores": len(scored),
         },
@@ -47,22 +55,12 @@ def panels(
     }
 
 
-def by_person(all_rows: Sequence[rows.Row]) -> list[Person]:
+def by_person(words: Words, shares: Sequence[queries.Share], now: datetime, scope: str) -> list[Person]:
     """Whoever has most that is late first, then most that is nearly so."""
-    names = dict.fromkeys("" if row.state == "dispatched" else row.person for row in all_rows)
-    people = [_person(name, [row for row in all_rows if _whose(row) == name]) for name in names]
-    return sorted(people, key=lambda one: (-len(one.late), -len(one.nearly), one.name))
-
-
-def _whose(row: rows.Row) -> str:
-    return "" if row.state == "dispatched" else row.person
-
-
-def _person(name: str, own: Sequence[rows.Row]) -> Person:
-    def standing(state: str) -> list[rows.Row]:
-        return [row for row in own if row.chip is not None and row.chip.state == state]
-
-    return Person(name, standing("late"), standing("nearly"), len(own))
+    people = [
+        Person(one.person, one.in_hand, one.late, one.nearly, rows.rows(words, one.first, now, scope)) for one in shares
+    ]
+    return sorted(people, key=lambda one: (-one.late, -one.nearly, one.name))
 
 
 def mean(totals: Sequence[float | None]) -> str:
@@ -89,6 +87,6 @@ def _line(words: Words, row: Any, scope: str) -> dict[str, Any]:
         "task_id": str(row.task_id),
         "number": row.facts["number"],
         "title": row.facts["title"],
-        "department": words.department(row.department) if scope == "*" else "",
+        "department": words.department(row.department) if scope == EVERYWHERE else "",
         "at": row.at,
     }

@@ -17,7 +17,7 @@ from whistle_shared.web import Cursor, after, next_cursor
 pages = APIRouter(tags=["pages"], route_class=PageRoute, default_response_class=HTMLResponse)
 Reader = Annotated[Caller, visitor("task.read")]
 _EACH = 30
-_ON_PAPER = 200
+_ON_PAPER = 100
 _CALLED_NEXT = 20
 
 
@@ -50,7 +50,6 @@ async def tasks(
     return render(
         request,
         "tasks.html",
-        200,
         rows=rows.rows(words, found, now, viewer.scope),
         state=state,
         order=order,
@@ -77,7 +76,7 @@ async def one_task(task_id: UUID, request: Request, service: Here, viewer: Reade
         acts=viewer.scope == brief.department and viewer.has("task.act"),
         asks=viewer.scope == brief.department and viewer.has("task.ask"),
         duties=task.duties(words, registry, brief.facts.get("category")),
-        departments=task.departments(words, registry, brief.department),
+        departments=words.departments(but=[brief.department]),
     )
 
 
@@ -94,7 +93,7 @@ async def photos_of(
         if of_line:
             groups.append({"step": line.step, "at": line.at, "links": photos.links(service, of_line, viewer)})
     of_whistle = await photos.links_from(service, "intake", named, viewer)
-    return fragment(request, "_photos.html", 200, of_whistle=of_whistle, groups=groups)
+    return fragment(request, "_photos.html", of_whistle=of_whistle, groups=groups)
 
 
 @pages.get("/letters", summary="Letters to the department")
@@ -105,7 +104,6 @@ async def letters(request: Request, service: Here, viewer: Reader, cursor: Curso
     return render(
         request,
         "letters.html",
-        200,
         letters=desk.letters(words_of(request), found, about, service.time.now()),
         acts=viewer.has("task.act"),
         next_cursor=next_cursor([row.letter_id for row in found], _EACH),
@@ -120,7 +118,6 @@ async def meetings(request: Request, service: Here, viewer: Reader, cursor: Curs
     return render(
         request,
         "meetings.html",
-        200,
         meetings=desk.meetings(words_of(request), found, about, service.time.now()),
         acts=viewer.has("task.act"),
         next_cursor=next_cursor([row.meeting_id for row in found], _EACH),
@@ -138,7 +135,6 @@ async def handover(
     return render(
         request,
         "handover.html",
-        200,
         first=cursor is None,
         open_now=desk.open_tasks(words, open_now),
         handovers=desk.handovers(words, known, {row["task_id"] for row in open_now}, viewer.id),
@@ -163,7 +159,6 @@ async def day_list(request: Request, service: Here, viewer: Reader) -> Response:
     return render(
         request,
         "day_list.html",
-        200,
         rows=rows.rows(words, found, now, viewer.scope),
         meetings=[one for one in meetings if one.starts_at > now],
         full=len(found) == _ON_PAPER,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from whistle_department import domain, queries
 from whistle_department.pages import steps
+from whistle_shared.auth import EVERYWHERE
 from whistle_shared.pages import Words
 
 Alarm = Literal["", "once", "repeat"]
@@ -56,7 +57,7 @@ def row(words: Words, found: queries.Found, now: datetime, scope: str) -> Row:
         title=facts["title"],
         place=facts["place"],
         street=words.street(facts["street"]),
-        department=words.department(task.department) if scope == "*" else "",
+        department=words.department(task.department) if scope == EVERYWHERE else "",
         kind=words.of("kind", facts["kind"]),
         urgency=words.of("urgency", facts["urgency"]),
         urgency_code=facts["urgency"],
@@ -108,4 +109,6 @@ def standing(clock: domain.Clock, now: datetime) -> str:
         return "done" if clock.status else "normal"
     if clock.due_at <= now:
         return "late"
-    return "nearly" if clock.warned_percent >= 80 else "half" if clock.warned_percent >= 50 else "normal"
+    if clock.warned_percent >= domain.NEARLY_PERCENT:
+        return "nearly"
+    return "half" if clock.warned_percent >= 50 else "normal"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from whistle_department import domain
 from whistle_shared.contracts.vocabulary import Milestone
@@ -53,7 +53,7 @@ WAITS: Mapping[domain.State, str] = {
     "reassigned": mark("已改派其他部门，不再需要处置。"),
     "cancelled": mark("哨单已撤回，不再需要处置。"),
 }
-_MILESTONES: tuple[Act, ...] = ("contain", "plan", "repair", "restore")
+MILESTONES: tuple[Milestone, ...] = get_args(Milestone)
 _BY_CLOCK: tuple[Milestone, ...] = ("contain", "plan")
 
 
@@ -73,7 +73,7 @@ def steps(task: domain.Task, now: datetime) -> Steps:
     open_ = _open(task, now)
     first = next_step(task, now)
     timed: set[str] = {term.name for term in task.terms}
-    seldom = tuple(act for act in open_ if act in _MILESTONES and act not in timed)
+    seldom = tuple(act for act in open_ if act in MILESTONES and act not in timed)
     others = tuple(act for act in open_ if act not in (first, *seldom, *ASKING))
     return Steps(first, others, seldom, tuple(act for act in open_ if act in ASKING))
 

@@ -1,17 +1,16 @@
 """A task's page: what to do next, its clocks, what was asked and answered, what was said of it, its history. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from whistle_department import domain, queries
 from whistle_department.pages import history, rows, steps
-from whistle_shared.contracts.vocabulary import Milestone
-from whistle_shared.pages import SHANGHAI, Words, mark
+from whistle_shared.auth import EVERYWHERE
+from whistle_shared.pages import SHANGHAI, Panels, Words, mark
 from whistle_shared.registry import Registry
 
-Panels = Mapping[str, Mapping[str, Any]]
 _ANSWERS = {
     "pending": mark("待答复"),
     "granted": mark("同意"),
@@ -71,7 +70,7 @@ def panels(words: Words, whole: queries.Whole, now: datetime, rules: domain.Rule
     return {
         "task_now": {
             "task": task,
-            "row": rows.row(words, found, now, "*"),
+            "row": rows.row(words, found, now, EVERYWHERE),
             "steps": steps.steps(task, now),
             "names": steps.NAMES,
             "waits": words.gettext(steps.WAITS[task.state]) if task.state in steps.WAITS else "",
@@ -101,16 +100,13 @@ def _filling(words: Words, whole: queries.Whole, now: datetime) -> dict[str, dic
     until = task.return_until
     mode = task.presence if task.presence in ("online", "meeting") else "on_site"
     milestones: dict[str, dict[str, str]] = {
-        name: {"milestone": name, "what": words.gettext(steps.NAMES[name])} for name in _MILESTONES
+        name: {"milestone": name, "what": words.gettext(steps.NAMES[name])} for name in steps.MILESTONES
     }
     return {
         **milestones,
         "arrival": {"place": facts["place"], "mode": mode},
         "return": {"until": words.exactly(until) if until else ""},
     }
-
-
-_MILESTONES: tuple[Milestone, ...] = ("contain", "plan", "repair", "restore")
 
 
 def _banner(words: Words, found: queries.Found) -> dict[str, Any] | None:
@@ -226,14 +222,5 @@ def duties(words: Words, registry: Registry | None, category: str | None) -> Seq
     """The duty list as (code, name, whether it is about this sub-category), those first."""
     if registry is None:
         return ()
-    named = [
-        (duty.code, duty.name_zh if words.language == "zh" else duty.name_en, category in duty.categories)
-        for duty in registry.duties
-    ]
+    named = [(duty.code, words.named(duty), category in duty.categories) for duty in registry.duties]
     return sorted(named, key=lambda row: (not row[2], row[0]))
-
-
-def departments(words: Words, registry: Registry | None, but: str) -> Sequence[tuple[str, str]]:
-    """Every active department as (code, name) but this one."""
-    known = registry.departments if registry else ()
-    return [(one.code, words.department(one.code)) for one in known if one.active and one.code != but]

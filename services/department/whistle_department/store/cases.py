@@ -140,27 +140,31 @@ async def _load_wanted(unit: Unit, wanted: Sequence[Wanted]) -> None:
 async def told_of(connection: AsyncConnection, whistle_ids: Collection[UUID]) -> dict[UUID, Told]:
     """What is known of these whistles beside their tasks; silence leaves no entry."""
     found: dict[UUID, Told] = {}
-    e, k, r = tables.entry.c, tables.clock, tables.escalation
+    e, k, r = tables.entry.c, tables.clock.c, tables.escalation.c
     lines = select(e.whistle_id, *_ENTRY).where(among(e.whistle_id, whistle_ids)).order_by(e.position)
-    for row in await connection.execute(lines):
-        found.setdefault(row.whistle_id, Told()).log.append(to_entry(row))
-    for row in await connection.execute(select(k).where(among(k.c.whistle_id, whistle_ids))):
-        clocks = found.setdefault(row.whistle_id, Told()).clocks.setdefault(row.task_id, {})
-        clocks[row.name] = _from_row(domain.Clock, row)
-    for row in await connection.execute(select(r).where(among(r.c.whistle_id, whistle_ids))):
-        raised = found.setdefault(row.whistle_id, Told()).escalations.setdefault(row.task_id, {})
-        raised[row.escalation_id] = _from_row(domain.Escalation, row)
+    for whistle_id, *line in await connection.execute(lines):
+        found.setdefault(whistle_id, Told()).log.append(domain.Entry(*line))
+    clocks = select(k.whistle_id, k.task_id, *_CLOCK).where(among(k.whistle_id, whistle_ids))
+    for whistle_id, task_id, *values in await connection.execute(clocks):
+        clock = domain.Clock(*values)
+        found.setdefault(whistle_id, Told()).clocks.setdefault(task_id, {})[clock.name] = clock
+    escalations = select(r.whistle_id, *_ESCALATION).where(among(r.whistle_id, whistle_ids))
+    for whistle_id, *values in await connection.execute(escalations):
+        raised = domain.Escalation(*values)
+        of_task = found.setdefault(whistle_id, Told()).escalations.setdefault(raised.task_id, {})
+        of_task[raised.escalation_id] = raised
     return found
 
 
-def _entry_columns() -> list[Any]:
-    """A progress note may be long and decides nothing: it is left where it is."""
-    e = tables.entry.c
-    detail = either((e.step == "progress", literal({}, JSONB)), else_=e.detail).label("detail")
-    return [e.event_id, e.step, e.at, e.task_id, e.version, e.by, e.person, detail]
+def _columns(model: Any, table: Table) -> list[Any]:
+    """A model's fields in its own order: its values by position, for there are many rows."""
+    return [table.c[name] for name in model.__slots__]
 
 
-_ENTRY = _entry_columns()
+_CLOCK, _ESCALATION = _columns(domain.Clock, tables.clock), _columns(domain.Escalation, tables.escalation)
+# A progress note may be long and decides nothing: it is left where it is.
+_SHORT = either((tables.entry.c.step == "progress", literal({}, JSONB)), else_=tables.entry.c.detail).label("detail")
+_ENTRY = [_SHORT if column.name == "detail" else column for column in _columns(domain.Entry, tables.entry)]
 
 
 def _from_row(model: Any, row: Any) -> Any:

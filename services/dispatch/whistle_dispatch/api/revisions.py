@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from whistle_dispatch import commands, domain, store
-from whistle_dispatch.api import faults, spreadsheet
+from whistle_dispatch.api import spreadsheet
 from whistle_dispatch.api.views import Reason, carry_out
 from whistle_dispatch.queries import editions
 from whistle_shared.auth import Caller
@@ -28,7 +28,6 @@ from whistle_shared.web import (
     Page,
     Strict,
     StrictRoute,
-    prefers_chinese,
     problem,
 )
 
@@ -250,7 +249,7 @@ async def import_(
     service: Here,
     request: Request,
     base: Annotated[int, Query(ge=0, le=2**62, description="The version that it was made of")],
-    reason: Annotated[Text, Query(max_length=2000, description="Why")],
+    reason: Annotated[Text, Query(max_length=500, description="Why; it stands in the address, which may have 8 KiB")],
     dry_run: DryRun = False,
     key: OptionalIdempotencyKey = None,
 ) -> Response:
@@ -282,14 +281,13 @@ async def refuse(
 ) -> Response:
     """422 with every mistake: `field` as the request names it where it stands in the row that is being changed (`own`),
     and always by sheet, row and column."""
-    chinese = prefers_chinese(request.headers.get("accept-language", ""))
     errors = [
         {
             "field": f"cells.{fault.column}" if (fault.sheet, fault.row) == own else _place(fault),
             "sheet": fault.sheet,
             "row": str(fault.row),
             "column": fault.column,
-            "reason": faults.in_chinese(fault.reason) if chinese else fault.reason,
+            "reason": fault.reason,
         }
         for fault in invalid.faults[:_MOST_FAULTS]
     ]

@@ -3,20 +3,14 @@
 INVARIANT: a page changes nothing: what it changes goes through the API, with its rights, its audit and its limits.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 from whistle_dispatch import store
 from whistle_dispatch.pages import matter, registry_routes, routes, waiting
 from whistle_dispatch.queries import desk
 from whistle_shared import entrance
-from whistle_shared.errors import NotFound
-from whistle_shared.pages import Place, Topic, Viewer, mark
+from whistle_shared.pages import Panels, Place, Topic, Viewer, id_in, mark
 from whistle_shared.runtime import Service
-
-Panels = Mapping[str, Mapping[str, Any]]
 
 _PACKAGE = Path(__file__).parent.parent
 PLACES = (
@@ -36,7 +30,7 @@ def install(service: Service) -> None:
         return waiting.contents(viewer.words, found, store.rules_now(service.replica), viewer.now, only)
 
     async def whistle(viewer: Viewer) -> Panels:
-        known, _ = await desk.matter(service.engine, _id(viewer))
+        known, _ = await desk.matter(service.engine, id_in(viewer.about))
         rules = store.rules_now(service.replica)
         return {
             "standing": matter.standing_of(viewer.words, known, rules, viewer.now),
@@ -45,7 +39,7 @@ def install(service: Service) -> None:
         }
 
     async def request(viewer: Viewer) -> Panels:
-        case = await desk.case_of_request(service.engine, _id(viewer))
+        case = await desk.case_of_request(service.engine, id_in(viewer.about))
         return {"verdict": matter.request_state(viewer.words, case, store.rules_now(service.replica), viewer.now)}
 
     live = entrance.install(service, _PACKAGE, PLACES)
@@ -54,13 +48,6 @@ def install(service: Service) -> None:
     live.topics["request"] = Topic("dispatch.read", request)
     service.app.include_router(routes.pages)
     service.app.include_router(registry_routes.pages)
-
-
-def _id(viewer: Viewer) -> UUID:
-    found = matter.uuid_of(viewer.about)
-    if found is None:
-        raise NotFound("there is nothing at this address")
-    return found
 
 
 __all__ = ["install"]

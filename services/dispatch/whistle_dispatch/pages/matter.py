@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from whistle_dispatch import domain
 from whistle_dispatch.domain.terms import Rules
@@ -117,7 +116,7 @@ def of(words: Words, known: dict[str, tuple[str, str, str]], state: str) -> Stan
 def facts_of(words: Words, facts: WhistleFacts) -> list[tuple[str, str]]:
     """What the street said, as a list of names and values."""
     said = [
-        (words.gettext("哨种"), f"{words.of('kind', facts.kind)} · {words.of('urgency', facts.urgency)}"),
+        (words.gettext("哨型"), f"{words.of('kind', facts.kind)} · {words.of('urgency', facts.urgency)}"),
         (words.gettext("类别"), words.category(facts.category)),
         (words.gettext("街道"), words.street(facts.street)),
         (words.gettext("地点"), facts.place),
@@ -220,16 +219,6 @@ def precedents_of(words: Words, rulings: Iterable[domain.Ruling]) -> list[Preced
     ]
 
 
-def departments(words: Words, registry: Registry, but: Iterable[str] = ()) -> list[tuple[str, str]]:
-    """The active departments to choose from, in the order of the registry."""
-    left_out = set(but)
-    return [
-        (row.code, words.department(row.code))
-        for row in registry.departments
-        if row.active and row.code not in left_out
-    ]
-
-
 def claims(words: Words, case: Case, registry: Registry) -> tuple[Claim, Claim]:
     """The department that gives back, and whoever it names instead."""
     asked: Any = case.request.asked
@@ -250,10 +239,7 @@ def _claim(words: Words, case: Case, department: str, registry: Registry) -> Cla
         for duty in registry.duties
         if duty.department == department and category and category.code in duty.categories
     ]
-    points += [
-        (words.gettext("职责清单"), f"{duty.code} {duty.name_zh if words.language == 'zh' else duty.name_en}")
-        for duty in listed
-    ]
+    points += [(words.gettext("职责清单"), f"{duty.code} {words.named(duty)}") for duty in listed]
     said = []
     for request in case.dispatch.requests.values():
         asked: Any = request.asked
@@ -318,11 +304,3 @@ def request_state(words: Words, case: Case, rules: Rules, now: datetime) -> dict
         "resumed_at": request.resumed_at,
         "now_with": [words.department(task.department) for task in case.dispatch.active],
     }
-
-
-def uuid_of(text: str) -> UUID | None:
-    """The id in a live page's address."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -51,9 +51,9 @@ COLUMNS: Mapping[str, str] = {
     "major_en": mark("大类英文名"),
     "lead": mark("主办"),
     "assist": mark("协办"),
-    "default_kind": mark("默认哨种"),
+    "default_kind": mark("默认哨型"),
     "default_urgency": mark("默认紧急程度"),
-    "kind": mark("哨种"),
+    "kind": mark("哨型"),
     "urgency": mark("紧急程度"),
     "role": mark("角色"),
     "presence": mark("到场方式"),
@@ -202,8 +202,7 @@ def _named(words: Words, sheet: str, column: str, cell: str) -> str:
         case "grids", "street":
             return words.street(cell)
         case "people", "organisation":
-            name = words.department(cell)
-            return words.street(cell) if name == cell else name
+            return words.organisation(cell)
         case "people", "role":
             return words.role(cell)
         case "regulation", "value" if "@" in cell:

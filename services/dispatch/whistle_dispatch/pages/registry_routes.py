@@ -6,7 +6,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from whistle_dispatch import domain
-from whistle_dispatch.api.faults import in_chinese
 from whistle_dispatch.api.revisions import SheetName, difference
 from whistle_dispatch.pages import registry as view
 from whistle_dispatch.queries import editions
@@ -14,6 +13,7 @@ from whistle_shared.auth import Caller
 from whistle_shared.errors import DomainError, Invalid
 from whistle_shared.pages import PageRoute, fragment, render, visitor, words_of
 from whistle_shared.runtime import Here, may
+from whistle_shared.web import said
 
 pages = APIRouter(tags=["pages"], route_class=PageRoute, default_response_class=HTMLResponse)
 Reader = Annotated[Caller, visitor("dispatch.read")]
@@ -45,7 +45,7 @@ async def overview(request: Request, service: Here, viewer: Reader) -> Response:
         )
         for name, sheets in view.GROUPS
     ]
-    return render(request, "registry.html", 200, groups=groups, edition=now, how=view.HOW)
+    return render(request, "registry.html", groups=groups, edition=now, how=view.HOW)
 
 
 @pages.get("/registry/versions", summary="The history of the registry")
@@ -55,9 +55,7 @@ async def versions(
     found = await editions.editions(service.engine, after=cursor, limit=_EACH)
     following = str(found[-1].number) if len(found) == _EACH else None
     first = found[0].number if found and cursor is None else None
-    return render(
-        request, "registry_versions.html", 200, editions=found, newest=first, how=view.HOW, next_cursor=following
-    )
+    return render(request, "registry_versions.html", editions=found, newest=first, how=view.HOW, next_cursor=following)
 
 
 @pages.get("/registry/versions/{number}", summary="One version: who, when, why, and what it changed")
@@ -71,7 +69,6 @@ async def version(
     return render(
         request,
         "registry_version.html",
-        200,
         edition=one,
         before=before,
         newest=newest.number,
@@ -102,7 +99,7 @@ async def import_page(request: Request, service: Here, viewer: Writer) -> Respon
         for column in own
     }
     now = await editions.newest(service)
-    return render(request, "registry_import.html", 200, names=names, columns=columns, edition=now)
+    return render(request, "registry_import.html", names=names, columns=columns, edition=now)
 
 
 @pages.get("/registry/{sheet}", summary="A sheet of the registry")
@@ -122,7 +119,6 @@ async def sheet_page(
     return render(
         request,
         "registry_sheet.html",
-        200,
         sheet=sheet,
         name=view.sheet_name(words, sheet),
         about=words.gettext(view.NAMES[sheet][2]),
@@ -159,7 +155,6 @@ def _form(
     return render(
         request,
         "registry_row.html",
-        200,
         sheet=sheet,
         sheet_name=view.sheet_name(words, sheet),
         name=name,
@@ -199,7 +194,7 @@ async def _effect(request: Request, make: Any) -> Response:
     words = words_of(request)
 
     def tell(reason: str) -> str:
-        return in_chinese(reason) if words.language == "zh" else reason
+        return said(reason) if words.language == "zh" else reason
 
     faults: list[dict[str, str]] = []
     about: dict[str, Any] = {}
@@ -212,4 +207,4 @@ async def _effect(request: Request, make: Any) -> Response:
         faults = [{"sheet": "", "row": "", "column": "", "reason": tell(error.reason)}]
     except DomainError as error:
         faults = [{"sheet": "", "row": "", "column": "", "reason": tell(str(error))}]
-    return fragment(request, "_effect.html", 200, faults=faults, effect=about)
+    return fragment(request, "_effect.html", faults=faults, effect=about)

@@ -52,7 +52,6 @@ async def whistles(
     return render(
         request,
         "office_whistles.html",
-        200,
         rows=rows,
         state=state,
         states=states,
@@ -66,7 +65,7 @@ async def whistle(whistle_id: UUID, request: Request, service: Here, viewer: Rea
     known, rulings = await desk.matter(service.engine, whistle_id)
     if known.facts is None:
         raise NotFound(f"whistle {whistle_id}")
-    words, registry = words_of(request), store.registry(service.replica)
+    words = words_of(request)
     held = {task.department for task in known.active}
     return await live_page(
         request,
@@ -79,8 +78,8 @@ async def whistle(whistle_id: UUID, request: Request, service: Here, viewer: Rea
         facts=known.facts,
         said=matter.facts_of(words, known.facts),
         precedents=matter.precedents_of(words, rulings),
-        departments=matter.departments(words, registry),
-        others=matter.departments(words, registry, held),
+        departments=words.departments(),
+        others=words.departments(but=held),
         called=[(task.department, words.department(task.department)) for task in known.active if task != known.lead],
         silent=[words.department(task.department) for task in known.active if task.raised_at],
     )
@@ -105,7 +104,7 @@ async def limits(
             tasks = matter.limits_of(words, planned, known.facts)
         except DomainError as error:
             wrong = said(str(error)) if words.language == "zh" else str(error)
-    return fragment(request, "_limits.html", 200, tasks=tasks, wrong=wrong)
+    return fragment(request, "_limits.html", tasks=tasks, wrong=wrong)
 
 
 @pages.get("/requests/{request_id}", summary="A request of a department")
@@ -161,8 +160,8 @@ async def _case_page(
         department=words.department(asked.department),
         duties=matter.duties_of(words, case.dispatch),
         precedents=matter.precedents_of(words, case.precedents),
-        departments=matter.departments(words, registry),
-        others=matter.departments(words, registry, [asked.department]),
+        departments=words.departments(),
+        others=words.departments(but=[asked.department]),
         parts=list(scoring.parts.items()),
         resting=case.request.kind == "suspension" and case.request.state == "upheld" and not case.request.resumed_at,
         **more,
@@ -183,7 +182,6 @@ async def precedents(
     return render(
         request,
         "precedents.html",
-        200,
         rows=matter.precedents_of(words, found),
         category=category,
         categories=[(row.code, words.category(row.code)) for row in registry.categories],

@@ -12,6 +12,7 @@ from whistle_shared.clockwork import parse_limit
 from whistle_shared.pages import Words, mark
 from whistle_shared.worktime import due
 
+_FIRST = 50
 NAMES: Mapping[Kind, str] = {
     "unrouted": mark("待派单"),
     "silent": mark("部门未应"),
@@ -58,6 +59,19 @@ CAUSES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Turn:
+    """When something that waits has its turn."""
+
+    one: Waiting
+    due_at: datetime | None
+    state: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.one.kind}-{self.one.subject}-{self.one.department}"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of the desk. `state` of the chip's; `due_at` None: no clock waits for it."""
 
@@ -93,27 +107,33 @@ class Tile:
 def contents(
     words: Words, found: Mapping[Kind, Sequence[Waiting]], rules: Rules, now: datetime, only: Kind | None
 ) -> dict[str, Any]:
-    """Panel → what it needs. `only`: the kind that is wanted."""
-    rows = [_row(words, one, rules, now) for kind in KINDS for one in found.get(kind, ())]
-    tiles = [_tile(words, kind, [row for row in rows if row.kind == kind]) for kind in KINDS]
-    shown = sorted((row for row in rows if only in (None, row.kind)), key=_order)
-    return {"tiles": {"tiles": tiles, "only": only}, "queue": {"rows": shown, "only": only}}
+    """Panel → what it needs. `only`: the kind that is wanted; of all kinds together the `_FIRST` most urgent."""
+    everything = [_turn(one, rules, now) for kind in KINDS for one in found.get(kind, ())]
+    wanted = sorted((turn for turn in everything if only in (None, turn.one.kind)), key=_order)
+    rows = [_row(words, turn) for turn in wanted[: _FIRST if only is None else MOST]]
+    tiles = [_tile(words, kind, [turn for turn in everything if turn.one.kind == kind]) for kind in KINDS]
+    return {"tiles": {"tiles": tiles, "only": only}, "queue": {"rows": rows, "more": len(wanted) - len(rows)}}
 
 
-def _order(row: Row) -> tuple[bool, datetime, str]:
-    """What has a clock comes first, the most urgent of it first; the rest by how long it has waited."""
-    return row.due_at is None, row.due_at or row.since, row.key
-
-
-def _tile(words: Words, kind: Kind, rows: Sequence[Row]) -> Tile:
-    late = sum(row.state == "late" for row in rows)
-    return Tile(kind, words.gettext(NAMES[kind]), PICTURES[kind], len(rows), len(rows) >= MOST, late)
-
-
-def _row(words: Words, one: Waiting, rules: Rules, now: datetime) -> Row:
+def _turn(one: Waiting, rules: Rules, now: datetime) -> _Turn:
     due_at = decided_by(one, rules)
+    return _Turn(one, due_at, standing(one.since, due_at, now))
+
+
+def _order(turn: _Turn) -> tuple[bool, datetime, str]:
+    """What has a clock comes first, the most urgent of it first; the rest by how long it has waited."""
+    return turn.due_at is None, turn.due_at or turn.one.since, turn.key
+
+
+def _tile(words: Words, kind: Kind, turns: Sequence[_Turn]) -> Tile:
+    late = sum(turn.state == "late" for turn in turns)
+    return Tile(kind, words.gettext(NAMES[kind]), PICTURES[kind], len(turns), len(turns) >= MOST, late)
+
+
+def _row(words: Words, turn: _Turn) -> Row:
+    one = turn.one
     return Row(
-        key=f"{one.kind}-{one.subject}-{one.department}",
+        key=turn.key,
         kind=one.kind,
         kind_word=words.gettext(NAMES[one.kind]),
         picture=PICTURES[one.kind],
@@ -125,8 +145,8 @@ def _row(words: Words, one: Waiting, rules: Rules, now: datetime) -> Row:
         about=about(words, one),
         who=words.department(one.department) if one.department else words.street(one.facts.street),
         clock=words.gettext(CLOCKS[one.kind]) if one.kind in CLOCKS else "",
-        state=standing(one.since, due_at, now),
-        due_at=due_at,
+        state=turn.state,
+        due_at=turn.due_at,
         since=one.since,
     )
 

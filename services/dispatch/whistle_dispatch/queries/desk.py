@@ -45,10 +45,6 @@ class Case:
     dispute: domain.Dispute | None
     precedents: tuple[domain.Ruling, ...]
 
-    @property
-    def task(self) -> domain.Task | None:
-        return self.dispatch.task(self.request.asked.task_id)
-
 
 async def waiting(engine: AsyncEngine, kinds: Iterable[Kind] = KINDS) -> dict[Kind, list[Waiting]]:
     """What waits, by kind, the oldest first."""

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from whistle_dispatch import domain, store, tables
 from whistle_dispatch.domain import Book, BookInvalid, Fault, Pack
 from whistle_shared.errors import NotFound, Unavailable
-from whistle_shared.replica import calendar_at, registry_at
+from whistle_shared.replica import calendar_at
 from whistle_shared.runtime import Service
 
 MONTH = timedelta(days=30)
@@ -80,10 +80,8 @@ def _edition(row: Any) -> Edition:
 
 async def pack_at(service: Service, at: Edition) -> Pack:
     """The pack that an edition was. Raises Unavailable while not all of it is there."""
-    registry = service.replica.registry
     async with service.engine.connect() as connection:
-        if registry is None or registry.version != at.registry_version:
-            registry = await registry_at(connection, at.registry_version)
+        registry = await service.replica.at(connection, at.registry_version)
         years = await calendar_at(connection, at.calendar_version)
     if registry is None or not years:
         raise Unavailable("no district pack has been loaded yet")

@@ -5,14 +5,12 @@ INVARIANT: what a page shows is what the viewer's scope covers.
 """
 
 from pathlib import Path
-from uuid import UUID
 
 from whistle_escalation.pages import assessing, cases, desk, ladders, notices, panels, routes
 from whistle_escalation.pages.keeping import Sums
 from whistle_escalation.queries import dossiers, scenes
 from whistle_shared import entrance
-from whistle_shared.errors import NotFound
-from whistle_shared.pages import Place, Topic, Viewer, mark, midnight
+from whistle_shared.pages import Panels, Place, Topic, Viewer, id_in, mark, midnight
 from whistle_shared.runtime import Service
 
 _PACKAGE = Path(__file__).parent.parent
@@ -34,17 +32,13 @@ def install(service: Service) -> None:
 
     shown = scenes.Scenes(service.engine)
 
-    async def dashboard(viewer: Viewer) -> panels.Panels:
+    async def dashboard(viewer: Viewer) -> Panels:
         scene = await shown.of(viewer.caller, midnight(viewer.now), viewer.now)
         trouble = await notices.panel(service.engine, viewer.words, viewer.caller, viewer.now)
         return {**panels.contents(viewer.words, scene, viewer.now), "notices": trouble}
 
-    async def clock(viewer: Viewer) -> panels.Panels:
-        try:
-            clock_id = UUID(viewer.about)
-        except ValueError:
-            raise NotFound(f"clock {viewer.about!r}") from None
-        found = await dossiers.of_clock(service.engine, service.replica, viewer.caller, clock_id)
+    async def clock(viewer: Viewer) -> Panels:
+        found = await dossiers.of_clock(service.engine, service.replica, viewer.caller, id_in(viewer.about))
         about = ladders.contents(viewer.words, found, viewer.now)
         rungs = [row.escalation_id for row in found.rungs]
         told = await notices.proofs(service.engine, viewer.words, rungs)

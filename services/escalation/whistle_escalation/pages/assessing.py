@@ -11,20 +11,20 @@ from whistle_escalation.measures import By
 from whistle_escalation.pages import boards as board_views
 from whistle_escalation.pages import figures
 from whistle_escalation.pages.keeping import Kept, Sums
-from whistle_escalation.pages.routes import ROWS, address_of
+from whistle_escalation.pages.routes import ROWS, Reader
+from whistle_escalation.pages.rows import address_of
 from whistle_shared.auth import EVERYWHERE, Caller
 from whistle_shared.contracts.vocabulary import Code
 from whistle_shared.errors import NotFound
-from whistle_shared.pages import PageRoute, render, visitor, words_of
+from whistle_shared.pages import PageRoute, render, words_of
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here, Service
 from whistle_shared.web import after, next_cursor
 
 pages = APIRouter(tags=["pages"], route_class=PageRoute, include_in_schema=False)
-Viewer = Annotated[Caller, visitor("clock.read")]
 PeriodName = Annotated[str | None, Query(max_length=10)]
 _BOARDS = 24
-_PERIODS = 8
+_PERIODS = 4
 
 
 def _unit_of(caller: Caller, by: By, unit: str | None) -> str:
@@ -51,7 +51,7 @@ def _earlier(period: measures.Period, first_day: int) -> list[str]:
 @pages.get("/statistics")
 async def statistics(
     request: Request,
-    viewer: Viewer,
+    viewer: Reader,
     service: Here,
     by: By | None = None,
     unit: Code | None = None,
@@ -92,7 +92,7 @@ def _periods(service: Service, registry: Registry) -> list[str]:
     first_day = registry.regulation.assessing.first_day
     now = service.time.now()
     quarter, month = measures.holding(now, "quarter", first_day), measures.holding(now, "month", first_day)
-    return [*_earlier(quarter, first_day)[:4], *_earlier(month, first_day)[:4]]
+    return [*_earlier(quarter, first_day), *_earlier(month, first_day)]
 
 
 async def _sums(service: Service, by: By, period: measures.Period, registry: Registry) -> Kept:
@@ -107,7 +107,7 @@ async def _sums(service: Service, by: By, period: measures.Period, registry: Reg
 @pages.get("/statistics/{name}")
 async def behind(
     request: Request,
-    viewer: Viewer,
+    viewer: Reader,
     service: Here,
     name: Annotated[str, Path(max_length=40)],
     by: By | None = None,
@@ -148,7 +148,7 @@ async def behind(
 def _row(words: Any, row: Any, measure: measures.Measure) -> dict[str, Any]:
     told = row.counts if measure.name in {"index", "excluded", "whistle_rate"} else {}
     told = told or {name: row.counts[name] for name in measure.contributions if name in row.counts}
-    named = [(words.gettext(figures.CONTRIBUTIONS.get(name, name)), n) for name, n in told.items()]
+    named = [(figures.contribution(words, name), n) for name, n in told.items()]
     return {
         "number": row.number,
         "whistle_id": row.whistle_id,
@@ -160,7 +160,7 @@ def _row(words: Any, row: Any, measure: measures.Measure) -> dict[str, Any]:
 
 
 @pages.get("/boards")
-async def boards(request: Request, viewer: Viewer, service: Here, by: By | None = None) -> Response:
+async def boards(request: Request, viewer: Reader, service: Here, by: By | None = None) -> Response:
     """The newest board of departments or of streets, and those before it."""
     chosen = _by(viewer, by)
     async with service.engine.connect() as connection:
@@ -169,7 +169,7 @@ async def boards(request: Request, viewer: Viewer, service: Here, by: By | None 
 
 
 @pages.get("/boards/{board_id}")
-async def board(board_id: UUID, request: Request, viewer: Viewer, service: Here) -> Response:
+async def board(board_id: UUID, request: Request, viewer: Reader, service: Here) -> Response:
     """One published board, made for print."""
     async with service.engine.connect() as connection:
         found = await ledger.board(connection, board_id)

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 
 from whistle_escalation import queries
 from whistle_escalation.pages import why as why_due
+from whistle_escalation.pages.routes import Reader
 from whistle_escalation.pages.rows import clock_line
 from whistle_shared.auth import EVERYWHERE, Caller
-from whistle_shared.pages import PageRoute, fragment, live_page, visitor, words_of
+from whistle_shared.pages import PageRoute, fragment, live_page, words_of
 from whistle_shared.runtime import Here, Service, may
 
 pages = APIRouter(tags=["pages"], route_class=PageRoute, include_in_schema=False)
-Viewer = Annotated[Caller, visitor("clock.read")]
 
 
 @pages.get("/clocks/{clock_id}/why")
@@ -28,14 +28,14 @@ async def why(
 
 
 @pages.get("/clocks/{clock_id}")
-async def clock(clock_id: UUID, request: Request, service: Here, viewer: Viewer) -> Response:
+async def clock(clock_id: UUID, request: Request, service: Here, viewer: Reader) -> Response:
     """A clock with its ladder."""
     row = await queries.clock(service.engine, viewer, clock_id)
     return await _case(request, service, viewer, row, None)
 
 
 @pages.get("/escalations/{escalation_id}")
-async def escalation(escalation_id: UUID, request: Request, service: Here, viewer: Viewer) -> Response:
+async def escalation(escalation_id: UUID, request: Request, service: Here, viewer: Reader) -> Response:
     """An escalation: the clock that climbed, with this rung to be acknowledged."""
     found = await queries.escalation(service.engine, viewer, escalation_id)
     row = await queries.clock(service.engine, viewer, found.clock_id)

@@ -1,18 +1,17 @@
 """The desk of letters (督办): what was written, what was replied, what is overdue; and a letter beside the facts."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from whistle_escalation import domain, queries
-from whistle_escalation.pages.routes import OR_EMPTY, ROWS, Cursor, MaybeCode, address_of, units_of
-from whistle_escalation.pages.rows import Line, clock_line, escalation_line
+from whistle_escalation.pages.routes import OR_EMPTY, ROWS, Cursor, MaybeCode, Reader, units_of
+from whistle_escalation.pages.rows import Line, address_of, clock_line, escalation_line
 from whistle_escalation.queries import listings
 from whistle_escalation.queries.listings import At, LetterState, cursor_of, place_of
 from whistle_shared.auth import Caller
 from whistle_shared.clockwork import after as later
-from whistle_shared.contracts.vocabulary import RungForm
 from whistle_shared.errors import NotFound
 from whistle_shared.pages import PageRoute, render, visitor, words_of
 from whistle_shared.registry import Regulation
@@ -20,7 +19,7 @@ from whistle_shared.runtime import Here, Service
 
 pages = APIRouter(tags=["pages"], route_class=PageRoute, include_in_schema=False)
 Form = Literal["letter", "supervision", "notice", "interview"]
-FORMS: tuple[RungForm, ...] = ("letter", "supervision", "notice", "interview")
+FORMS: tuple[Form, ...] = get_args(Form)
 _CANDIDATES = 8
 
 
@@ -28,7 +27,7 @@ _CANDIDATES = 8
 async def letters(
     request: Request,
     service: Here,
-    viewer: Annotated[Caller, visitor("clock.read")],
+    viewer: Reader,
     state: LetterState = "waiting",
     form: Annotated[Form | None, OR_EMPTY] = None,
     department: MaybeCode = None,
@@ -86,9 +85,7 @@ async def new_letter(
 
 
 @pages.get("/letters/{letter_id}")
-async def letter(
-    letter_id: UUID, request: Request, service: Here, viewer: Annotated[Caller, visitor("clock.read")]
-) -> Response:
+async def letter(letter_id: UUID, request: Request, service: Here, viewer: Reader) -> Response:
     """A letter beside the facts, with its reply."""
     found = await queries.letters(service.engine, viewer, {"letter_id": letter_id}, None, 1)
     if not found:

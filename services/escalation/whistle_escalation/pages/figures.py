@@ -6,10 +6,10 @@ INVARIANT: a figure is never shown without its formula, its inputs, the version 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from whistle_escalation import measures
 from whistle_escalation.measures import By, Counts, Measure
+from whistle_escalation.pages.rows import address_of
 from whistle_shared.pages import Words, mark
 from whistle_shared.registry import Registry
 
@@ -138,10 +138,10 @@ def formula(words: Words, measure: Measure, registry: Registry) -> str:
         parts = ((weights.response_weight, "response"), (weights.solved_weight, "solved"))
         parts += ((weights.satisfied_weight, "satisfied"),)  # type: ignore[assignment]
         return " + ".join(f"{weight:g} × {words.gettext(MEASURES[name])}" for weight, name in parts)
-    top = [_contribution(words, name) for name in measure.numerator]
-    top += [f"{weights.basically_satisfied:g} × {_contribution(words, name)}" for name in measure.partly]
-    bottom = " + ".join(_contribution(words, name) for name in measure.denominator)
-    less = "".join(f" − {_contribution(words, name)}" for name in measure.less)
+    top = [contribution(words, name) for name in measure.numerator]
+    top += [f"{weights.basically_satisfied:g} × {contribution(words, name)}" for name in measure.partly]
+    bottom = " + ".join(contribution(words, name) for name in measure.denominator)
+    less = "".join(f" − {contribution(words, name)}" for name in measure.less)
     return f"{_bracketed(' + '.join(top))} ÷ {_bracketed(bottom + less)}"
 
 
@@ -149,7 +149,8 @@ def _bracketed(text: str) -> str:
     return f"({text})" if " + " in text or " − " in text else text
 
 
-def _contribution(words: Words, name: str) -> str:
+def contribution(words: Words, name: str) -> str:
+    """What a figure counts, in words."""
     known = CONTRIBUTIONS.get(name)
     return name if known is None else words.gettext(known)
 
@@ -174,12 +175,12 @@ def figures(
                 width=width,
                 formula=formula(words, measure, registry),
                 inputs=[
-                    (_contribution(words, part), counts.get(unit, {}).get(part, 0)) for part in measure.contributions
+                    (contribution(words, part), counts.get(unit, {}).get(part, 0)) for part in measure.contributions
                 ],
                 n=row["n"],
                 district=_shown(name, whole[name]["value"])[0] if unit != measures.DISTRICT else None,
                 worse=name in WORSE,
-                address=f"/statistics/{name}?{urlencode({**asked, 'period': period})}",
+                address=address_of(f"/statistics/{name}", **asked, period=period),
             )
         )
     return found
@@ -206,7 +207,7 @@ def units(
             name=unit_name(words, by, unit),
             index=standings[unit]["index"] if unit in standings else None,
             n=standings[unit]["n"] if unit in standings else 0,
-            address=f"/statistics?{urlencode({'by': by, 'unit': unit, 'period': period})}",
+            address=address_of("/statistics", by=by, unit=unit, period=period),
         )
         for unit in seen
     ]
@@ -239,5 +240,5 @@ def index(words: Words, by: By, unit: str, counts: Mapping[str, Counts], registr
         ("reworks", weights.rework),
         ("third_failed_checks", weights.third_failed_check),
     )
-    deductions = [(_contribution(words, name), own.get(name, 0), f"{each:g}") for name, each in charged]
+    deductions = [(contribution(words, name), own.get(name, 0), f"{each:g}") for name, each in charged]
     return row | {"k": weights.shrink, "formula": text, "raw_formula": raw, "deductions": deductions}

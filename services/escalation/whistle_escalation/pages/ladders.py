@@ -6,7 +6,7 @@ confirm it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -22,7 +22,7 @@ _RAISED, _REPEATED = "escalation.escalation_raised.v1", "escalation.escalation_r
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Report:
     """Where it stands in the log, and who has not confirmed it yet."""
 
     position: int
@@ -42,9 +42,9 @@ class Step:
     people: Sequence[str] = ()
     form: str = ""
     quiet: bool = False
-    proofs: Sequence[Proof] = ()
+    reports: Sequence[Report] = ()
     escalation: Any = None
-    key: str = field(default="")
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,28 +127,25 @@ def _climbed(words: Words, row: Any, dossier: Dossier, *, is_top: bool) -> Step:
         role=words.role(row.role),
         people=row.people,
         form=words.of("form", row.form),
-        proofs=_proofs(dossier, row.escalation_id),
+        reports=_reports(dossier, row.escalation_id),
         escalation=row,
         key=f"rung-{row.rung}",
     )
 
 
-def _proofs(dossier: Dossier, escalation_id: UUID) -> list[Proof]:
+def _reports(dossier: Dossier, escalation_id: UUID) -> list[Report]:
     told = [
         event
         for event in dossier.said
         if event.key in (_RAISED, _REPEATED) and event.data.get("escalation_id") == str(escalation_id)
     ]
-    return [Proof(event.position, event.at, dossier.waiting.get(event.event_id, ())) for event in told]
+    return [Report(event.position, event.at, dossier.waiting.get(event.event_id, ())) for event in told]
 
 
 def _with_next(all_steps: Sequence[Step], *, running: bool) -> list[Step]:
     """The first step that has not come yet is the next one, while the clock runs."""
     first = next((n for n, step in enumerate(all_steps) if step.state == "later"), None) if running else None
-    return [
-        Step(**{name: getattr(step, name) for name in Step.__slots__} | {"state": "next"}) if n == first else step
-        for n, step in enumerate(all_steps)
-    ]
+    return [replace(step, state="next") if n == first else step for n, step in enumerate(all_steps)]
 
 
 def _ahead(words: Words, dossier: Dossier, found: Sequence[Step]) -> Warned | None:

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import unquote, urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from whistle_escalation.notices import channels, store
-from whistle_escalation.notices.domain import NEW_TASK, WARNED_ROLES
 from whistle_escalation.notices.push import PUSH
-from whistle_escalation.notices.wording import organisation
-from whistle_shared.auth import EVERYWHERE, Caller
+from whistle_escalation.pages.routes import Reader
+from whistle_escalation.pages.rows import address_of
+from whistle_shared.auth import EVERYWHERE, ROLES, Caller
 from whistle_shared.errors import NotFound
-from whistle_shared.pages import Assets, PageRoute, Words, mark, render, visitor, words_of
+from whistle_shared.pages import Assets, PageRoute, Words, mark, render, role_name, visitor, words_of
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here
 
@@ -55,13 +54,6 @@ _PROVIDERS = {
     "json": mark("自有接口"),
     "jsons": mark("自有接口"),
 }
-# Roles at work that no ladder names.
-_ROLES = {
-    "handler": mark("承办人"),
-    "section_head": mark("科室负责人"),
-    "street_initiator": mark("街道吹哨人"),
-    "street_approver": mark("街道审签人"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +88,13 @@ def channel_name(words: Words, label: str) -> str:
         return f"{words.gettext('浏览器推送')} · {address}"
     scheme, _, rest = address.partition("://")
     known = _PROVIDERS.get(scheme)
-    return f"{provider if known is None else words.gettext(known)} · {unquote(rest).rstrip('/')}"
+    return f"{provider if known is None else words.gettext(known)} · {rest.rstrip('/')}"
 
 
 def role_word(words: Words, role: str) -> str:
-    """Whom a role calls, whether a ladder names it or not."""
-    known = _ROLES.get(role)
-    return words.role(role) if known is None else words.gettext(known)
+    """Whom a role calls: as a ladder names it, else as accounts do."""
+    named = words.role(role)
+    return role_name(words.language, role) if named == role and role in ROLES else named
 
 
 def proof_lines(words: Words, found: Iterable[tuple[Any, Sequence[Any]]]) -> list[Proof]:
@@ -122,7 +114,7 @@ def proof_lines(words: Words, found: Iterable[tuple[Any, Sequence[Any]]]) -> lis
         ]
         who = row.name or words.gettext("值班席")
         again = row.kind == "again"
-        place = f"{organisation(words, row.organisation)} · {role_word(words, row.role)}"
+        place = f"{words.organisation(row.organisation)} · {role_word(words, row.role)}"
         lines.append(Proof(who, place, again, words.gettext(word), tone, icon, row.due_at, attempts))
     return lines
 
@@ -155,7 +147,7 @@ def trouble_lines(words: Words, trouble: store.Trouble) -> dict[str, Any]:
     failing = [
         {
             "key": str(row.channel_id),
-            "whose": row.name or f"{organisation(words, row.organisation)} · {role_word(words, row.role)}",
+            "whose": row.name or f"{words.organisation(row.organisation)} · {role_word(words, row.role)}",
             "label": channel_name(words, row.label),
             "since": row.failing_since,
             "fault": row.fault or "",
@@ -169,7 +161,7 @@ def trouble_lines(words: Words, trouble: store.Trouble) -> dict[str, Any]:
 
 
 @pages.get("/account/notices")
-async def own(request: Request, service: Here, caller: Annotated[Caller, visitor("clock.read")]) -> Response:
+async def own(request: Request, service: Here, caller: Reader) -> Response:
     """One's own channels and quiet hours."""
     async with service.engine.connect() as connection:
         rows = await channels.of_owner(connection, channels.Owner(caller.id))
@@ -231,7 +223,7 @@ def desk_groups(words: Words, registry: Registry | None, caller: Caller) -> list
     places += [("department", row.code) for row in registry.departments]
     places += [("street", row.code) for row in registry.streets]
     return [
-        (organisation(words, code), [(f"{code}/{role}", role_word(words, role)) for role in roles[side]])
+        (words.organisation(code), [(f"{code}/{role}", role_word(words, role)) for role in roles[side]])
         for side, code in places
         if channels.covers_desk(caller, code)
     ]
@@ -240,7 +232,7 @@ def desk_groups(words: Words, registry: Registry | None, caller: Caller) -> list
 def desk_list(words: Words, counts: Mapping[tuple[str, str], int], caller: Caller) -> list[tuple[str, str, str, int]]:
     """Desks that have channels: address, organisation, role, how many."""
     return [
-        (f"?{urlencode({'desk': f'{place}/{role}'})}", organisation(words, place), role_word(words, role), n)
+        (address_of("", desk=f"{place}/{role}"), words.organisation(place), role_word(words, role), n)
         for (place, role), n in sorted(counts.items())
         if channels.covers_desk(caller, place)
     ]
@@ -255,6 +247,3 @@ async def push_worker(request: Request) -> Response:
         "Cache-Control": "no-cache",
     }
     return Response(assets.content("push.js"), media_type="text/javascript; charset=utf-8", headers=headers)
-
-
-assert set(_ROLES) >= {NEW_TASK, *(WARNED_ROLES - {"whistle_office"})}

@@ -4,19 +4,16 @@ INVARIANT: every number counts only what the viewer's scope covers; the scene wa
 INVARIANT: every number leads to the list of what it counts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
-from whistle_escalation.pages.rows import ClockLine, clock_line, escalation_line, feed_line
+from whistle_escalation.pages.rows import ClockLine, address_of, clock_line, escalation_line, feed_line
 from whistle_escalation.queries.scenes import Scene
 from whistle_shared.pages import RUNGS, SHANGHAI, Words, midnight
 from whistle_shared.registry import Registry
 
-PANELS = ("stuck", "figures", "rungs", "places", "hours", "upcoming", "departments", "feed")
-Panels = Mapping[str, Mapping[str, Any]]
 BLOWN, CLOSED = "intake.whistle_blown.v1", "intake.whistle_closed.v1"
 BREACHED, RAISED = "escalation.clock_breached.v1", "escalation.escalation_raised.v1"
 
@@ -245,7 +242,7 @@ def _hours(scene: Scene, now: datetime) -> dict[str, Any]:
             blown_height=_height(blown, most),
             closed_height=_height(closed, most),
             last_height=_height(last, most),
-            address=f"/log?{urlencode({'kind': 'whistle_blown', 'day': day, 'hour': hour})}",
+            address=address_of("/log", kind="whistle_blown", day=day, hour=hour),
             ahead=today + timedelta(hours=hour) > now,
         )
         for hour, (blown, closed, last) in enumerate(shown)

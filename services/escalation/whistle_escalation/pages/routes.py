@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator
 
 from whistle_escalation.pages.panels import is_mapped
-from whistle_escalation.pages.rows import clock_line, escalation_line, feed_line
+from whistle_escalation.pages.rows import address_of, clock_line, escalation_line, feed_line
 from whistle_escalation.queries import listings
 from whistle_escalation.queries.listings import At, Standing, cursor_of, place_of
 from whistle_escalation.queries.scenes import UNTOLD
@@ -55,21 +54,15 @@ OR_EMPTY = BeforeValidator(lambda value: None if value == "" else value)
 Cursor = Annotated[str | None, Query(max_length=80)]
 MaybeCode = Annotated[Code | None, OR_EMPTY]
 MaybeSide = Annotated[Side | None, OR_EMPTY]
-Viewer = Annotated[Caller, visitor("clock.read")]
+Reader = Annotated[Caller, visitor("clock.read")]
 
 
 @pages.get("/")
-async def dashboard(request: Request, viewer: Viewer, service: Here) -> Response:
+async def dashboard(request: Request, viewer: Reader, service: Here) -> Response:
     """The dashboard; with `?mode=wall` as a video wall shows it."""
     return await live_page(
         request, "dashboard.html", "dashboard", viewer, "", mapped=is_mapped(service.replica.registry)
     )
-
-
-def address_of(path: str, **query: Any) -> str:
-    """With what is not None of the query."""
-    kept = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def units_of(words: Words, caller: Caller) -> dict[str, list[tuple[str, str]]]:
@@ -86,7 +79,7 @@ def units_of(words: Words, caller: Caller) -> dict[str, list[tuple[str, str]]]:
 @pages.get("/clocks")
 async def clocks(
     request: Request,
-    viewer: Viewer,
+    viewer: Reader,
     service: Here,
     standing: Standing = "open",
     name: Annotated[ClockName | None, OR_EMPTY] = None,
@@ -130,7 +123,7 @@ def _after_clock(asked: listings.Clocks, rows: Sequence[Any]) -> str | None:
 @pages.get("/escalations")
 async def escalations(
     request: Request,
-    viewer: Viewer,
+    viewer: Reader,
     service: Here,
     state: Literal["open", "ended"] = "open",
     rung: Annotated[int | None, Query(ge=1, le=9)] = None,
@@ -167,7 +160,7 @@ async def escalations(
 @pages.get("/log")
 async def log(
     request: Request,
-    viewer: Viewer,
+    viewer: Reader,
     service: Here,
     about: Annotated[str | None, Query(alias="kind", max_length=40)] = None,
     day: Annotated[date | None, OR_EMPTY] = None,

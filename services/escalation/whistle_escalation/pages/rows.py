@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from whistle_escalation import domain
@@ -120,3 +121,9 @@ def _address(data: Any) -> str:
     if data.get("clock_id"):
         return f"/clocks/{UUID(data['clock_id'])}"
     return f"/clocks?whistle={UUID(data['whistle_id'])}" if data.get("whistle_id") else ""
+
+
+def address_of(path: str, **query: Any) -> str:
+    """With what is not None of the query."""
+    kept = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(kept)}" if kept else path

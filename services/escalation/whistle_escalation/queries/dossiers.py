@@ -50,12 +50,6 @@ async def of_clock(engine: AsyncEngine, replica: Replica, caller: Caller, clock_
     return Dossier(row, matter, road, rungs, letters, said, waiting)
 
 
-async def of_escalation(engine: AsyncEngine, replica: Replica, caller: Caller, escalation_id: UUID) -> Dossier:
-    """The dossier of the clock that climbed to this rung. Raises NotFound."""
-    found = await queries.escalation(engine, caller, escalation_id)
-    return await of_clock(engine, replica, caller, found.clock_id)
-
-
 async def _letters(connection: AsyncConnection, task_id: UUID | None) -> Sequence[Any]:
     if task_id is None:
         return []

@@ -26,6 +26,9 @@ _QUICK, _SHARE, _MOST = 0.05, 0.05, 2_000
 OPEN = text("clock.status in ('running', 'paused')")
 RUNNING = text("clock.status = 'running'")
 LATE = text("clock.status = 'running' and clock.breached_at is not null")
+OUTCOME = case(
+    (_c.status == "running", case((_c.breached_at.is_not(None), "overdue"), else_="running")), else_=_c.status
+).label("outcome")
 _OPEN_RUNG = text("escalation.status = 'open'")
 _DUTY = text("clock.name in ('ack', 'arrive')")
 FLOWS = (
@@ -121,7 +124,7 @@ class Scenes:
                 position=last,
                 places=await rows("places", _places(caller)),
                 duties=await rows("duties", _duties(caller, now)),
-                rungs={row.rung: row.n for row in await rows("rungs", _open_by_rung(caller))},
+                rungs={row.rung: row.n for row in await rows("rungs", open_by_rung(caller))},
                 worst=await rows("worst", _worst(caller)),
                 upcoming=await rows("upcoming", _upcoming(caller)),
                 flow=await rows("flow", _flow(caller, today, now)),
@@ -171,12 +174,10 @@ def _places(caller: Caller) -> Select[Any]:
 
 def _duties(caller: Caller, now: datetime) -> Select[Any]:
     """Of the last two weeks, by when the clock began to run."""
-    running = case((_c.breached_at.is_not(None), "overdue"), else_="running")
-    outcome = case((_c.status == "running", running), else_=_c.status).label("outcome")
     recent = (_c.started_at >= now - WEEK).label("recent")
-    query = select(_c.department, _c.name, outcome, recent, func.count().label("n"))
+    query = select(_c.department, _c.name, OUTCOME, recent, func.count().label("n"))
     query = query.where(_DUTY, _c.started_at >= now - 2 * WEEK, _c.department.is_not(None))
-    return _about_clocks(query, caller).group_by(_c.department, _c.name, outcome, recent)
+    return _about_clocks(query, caller).group_by(_c.department, _c.name, OUTCOME, recent)
 
 
 def _about_clocks(query: Select[Any], caller: Caller) -> Select[Any]:
@@ -186,7 +187,8 @@ def _about_clocks(query: Select[Any], caller: Caller) -> Select[Any]:
     return scoped(query, caller, _c.department)
 
 
-def _open_by_rung(caller: Caller) -> Select[Any]:
+def open_by_rung(caller: Caller) -> Select[Any]:
+    """How many escalations are open, by rung."""
     query = select(_e.rung, func.count().label("n")).where(_OPEN_RUNG)
     return _about_escalations(query, caller).group_by(_e.rung)
 
@@ -231,8 +233,8 @@ def _flow(caller: Caller, today: datetime, now: datetime) -> Select[Any]:
 
 def _feed(caller: Caller, last: int) -> Select[Any]:
     """The newest events that say something, newest first; a caller who sees little is looked back for only so far."""
-    query = told().where(_l.position > last - _LOOK_BACK, concerns(caller))
-    return _own_events(query, caller).order_by(_l.position.desc()).limit(_FEED)
+    query = told().where(_l.position > last - _LOOK_BACK)
+    return own_events(query, caller).order_by(_l.position.desc()).limit(_FEED)
 
 
 def told() -> Select[Any]:
@@ -246,19 +248,15 @@ def _about_events(query: Select[Any], caller: Caller) -> Select[Any]:
     if caller.scope == EVERYWHERE:
         return query
     query = query.join_from(tables.event_log, tables.matter, _m.whistle_id == ABOUT)
-    return _own_events(query.where(concerns(caller)), caller)
-
-
-def _own_events(query: Select[Any], caller: Caller) -> Select[Any]:
-    """What is said of another department under the same whistle is not for this one."""
-    if caller.scope == EVERYWHERE or caller.of_street:
-        return query
-    return query.where(func.coalesce(_l.data["department"].astext, caller.scope) == caller.scope)
+    return own_events(query, caller)
 
 
 def own_events(query: Select[Any], caller: Caller) -> Select[Any]:
-    """`told()` with the caller's where-clause."""
-    return _own_events(query.where(concerns(caller)), caller)
+    """Those that concern the caller. What is said of another department under the same whistle is not for this one."""
+    query = query.where(concerns(caller))
+    if caller.scope == EVERYWHERE or caller.of_street:
+        return query
+    return query.where(func.coalesce(_l.data["department"].astext, caller.scope) == caller.scope)
 
 
 def _stuck(caller: Caller) -> Any:

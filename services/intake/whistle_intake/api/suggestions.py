@@ -68,7 +68,7 @@ class NamedCategories(BaseModel):
     items: list[NamedCategory]
 
 
-@router.post("/reports/suggestions", tags=["reports"], summary="Suggest a sub-category to whoever reports")
+@router.post("/report-suggestions", tags=["reports"], summary="Suggest a sub-category to whoever reports")
 async def suggest_to_resident(body: Sentence, service: Here) -> NamedCategories:
     """For residents, who show nothing; each address has a budget. What they write is kept nowhere."""
     registry = registry_of(service)

@@ -3,11 +3,12 @@
 INVARIANT: what a page shows is what the viewer's scope covers.
 """
 
+from functools import partial
 from pathlib import Path
 
 from whistle_intake.pages import approvals, blowing, board, desks, reporting, whistles
 from whistle_shared import entrance
-from whistle_shared.pages import Place, mark
+from whistle_shared.pages import Place, Topic, mark
 from whistle_shared.runtime import Service
 
 _PACKAGE = Path(__file__).parent.parent
@@ -24,9 +25,12 @@ PLACES = (
 def install(service: Service) -> None:
     """Give the service its entrance and its pages."""
     live = entrance.install(service, _PACKAGE, PLACES)
-    for room in (desks, board, blowing, approvals, whistles):
-        room.install(service, live)
-    service.app.include_router(reporting.pages)
+    live.topics["desk"] = Topic("report.read", partial(desks.drawn, service))
+    live.topics["board"] = Topic("whistle.read", partial(board.drawn, service))
+    live.topics["approvals"] = Topic("whistle.sign", partial(approvals.drawn, service))
+    live.topics["whistle"] = Topic("whistle.read", partial(whistles.drawn, service))
+    for room in (desks, board, blowing, approvals, whistles, reporting):
+        service.app.include_router(room.pages)
 
 
 __all__ = ["install"]

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from whistle_intake import queries
 from whistle_intake.pages import rows
 from whistle_shared.auth import Caller
-from whistle_shared.pages import Live, PageRoute, Topic, Viewer, Words, live_page, visitor
+from whistle_shared.pages import PageRoute, Panels, Viewer, Words, live_page, visitor
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Service
 
@@ -32,7 +32,7 @@ class Paper:
 
 
 def papers(words: Words, found: queries.Lines, registry: Registry | None, now: Any) -> list[Paper]:
-    """What is to be signed, in the order in which it was found."""
+    """The first `_MOST` that are to be signed, in the order in which they were found."""
     return [
         Paper(
             rows.line(words, row, found.tasks.get(row.whistle_id, []), found.clocks.get(row.whistle_id, []), now),
@@ -42,13 +42,13 @@ def papers(words: Words, found: queries.Lines, registry: Registry | None, now: A
             row.distinct_reason or "",
             row.submitted_by or "",
         )
-        for row in found.rows
+        for row in found.rows[:_MOST]
     ]
 
 
 def _duties(words: Words, registry: Registry | None, category: str | None) -> list[tuple[str, str]]:
     known = registry.basic_duties(category) if registry else ()
-    return [(duty.code, duty.name_zh if words.language == "zh" else duty.name_en) for duty in known]
+    return [(duty.code, words.named(duty)) for duty in known]
 
 
 @pages.get("/approvals", summary="Whistles to sign", response_class=HTMLResponse)
@@ -57,17 +57,15 @@ async def approvals(request: Request, viewer: Annotated[Caller, visitor("whistle
     return await live_page(request, "approvals.html", "approvals", viewer)
 
 
-def install(service: Service, live: Live) -> None:
-    """Give the service its desk for signatures."""
-
-    async def draw(viewer: Viewer) -> dict[str, dict[str, Any]]:
-        registry = service.replica.registry
-        waiting = await queries.lines(service.engine, viewer.caller, [["pending_approval"]], _MOST)
-        owed = await queries.unsigned(service.engine, viewer.caller.scope, _MOST)
-        return {
-            "approvals_waiting": {"papers": papers(viewer.words, waiting, registry, viewer.now)},
-            "approvals_owed": {"papers": papers(viewer.words, owed, registry, viewer.now)},
+async def drawn(service: Service, viewer: Viewer) -> Panels:
+    """What waits for a signature, and what is owed one."""
+    registry = service.replica.registry
+    waiting = await queries.lines(service.engine, viewer.caller, [["pending_approval"]], _MOST)
+    owed = await queries.unsigned(service.engine, viewer.caller.scope, _MOST)
+    return {
+        f"approvals_{name}": {
+            "papers": papers(viewer.words, found, registry, viewer.now),
+            "more": len(found.rows) > _MOST,
         }
-
-    live.topics["approvals"] = Topic("whistle.sign", draw)
-    service.app.include_router(pages)
+        for name, found in (("waiting", waiting), ("owed", owed))
+    }

@@ -12,7 +12,7 @@ from whistle_intake.pages import foresight
 from whistle_shared.auth import EVERYWHERE, Caller
 from whistle_shared.contracts.vocabulary import Code, Kind, Urgency
 from whistle_shared.errors import Conflict
-from whistle_shared.pages import Live, PageRoute, Words, fragment, grid_at, render, svg_paths, visitor, words_of
+from whistle_shared.pages import PageRoute, Words, fragment, grid_at, render, svg_paths, visitor, words_of
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here, Service, may
 
@@ -36,7 +36,7 @@ def choices(words: Words, registry: Registry, caller: Caller) -> dict[str, Any]:
             "name": words.category(row.code),
             "kind": row.default_kind,
             "urgency": row.default_urgency,
-            "duties": [duty.name_zh if words.language == "zh" else duty.name_en for duty in duties],
+            "duties": [words.named(duty) for duty in duties],
         }
         groups.setdefault(row.major, {"name": name, "categories": []})["categories"].append(one)
     own = [street.code for street in registry.streets if caller.covers(street.code) or caller.of_department]
@@ -45,13 +45,14 @@ def choices(words: Words, registry: Registry, caller: Caller) -> dict[str, Any]:
         "kinds": [(code, words.of("kind", code)) for code in _KINDS],
         "urgencies": [(code, words.of("urgency", code)) for code in _URGENCIES],
         "legal": {kind: [u for k, u in registry.policy_by_pair if k == kind] for kind in _KINDS},
-        "departments": [(row.code, words.department(row.code)) for row in registry.departments if row.active],
+        "departments": words.departments(),
         "streets": [(code, words.street(code)) for code in own],
     }
 
 
 def ground(registry: Registry, street: str, only: str | None = None) -> dict[str, Any]:
-    """A street's map and its grids. `only`: the one grid that exists for the caller."""
+    """A street's map and its grids, by code and name without the street's, which stands above them already. `only`: the
+    one grid that exists for the caller."""
     paths = {path.grid: path for path in svg_paths(registry, street, SIZE, SIZE)}
     name = registry.street_by_code[street].name_zh if street in registry.street_by_code else ""
     grids = [
@@ -147,8 +148,3 @@ def foreseen(service: Service, words: Words, wish: foresight.Wish, viewer: Calle
         initiator=viewer.of_department or (viewer.scope == EVERYWHERE and not viewer.of_street),
         now=service.time.now(),
     )
-
-
-def install(service: Service, live: Live) -> None:
-    """Give the service its form."""
-    service.app.include_router(pages)

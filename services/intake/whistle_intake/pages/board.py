@@ -16,7 +16,7 @@ from whistle_intake import queries
 from whistle_intake.pages import rows
 from whistle_shared.auth import Caller
 from whistle_shared.errors import Invalid
-from whistle_shared.pages import Live, PageRoute, Topic, Viewer, Words, live_page, mark, render, visitor, words_of
+from whistle_shared.pages import PageRoute, Panels, Viewer, Words, live_page, mark, render, visitor, words_of
 from whistle_shared.runtime import Here, Service
 from whistle_shared.web import Cursor, after, next_cursor
 
@@ -122,13 +122,8 @@ async def over(
     return render(request, "over.html", lines=lines, state=state, kinds=kinds, more=more)
 
 
-def install(service: Service, live: Live) -> None:
-    """Give the service its board."""
-
-    async def draw(viewer: Viewer) -> dict[str, dict[str, Any]]:
-        columns = [states for states, _, _ in COLUMNS.values()]
-        found = await queries.lines(service.engine, viewer.caller, columns, _EACH)
-        return {"board": {"stacks": stacks(viewer.words, found, viewer.now)}}
-
-    live.topics["board"] = Topic("whistle.read", draw)
-    service.app.include_router(pages)
+async def drawn(service: Service, viewer: Viewer) -> Panels:
+    """The first of each column."""
+    columns = [states for states, _, _ in COLUMNS.values()]
+    found = await queries.lines(service.engine, viewer.caller, columns, _EACH)
+    return {"board": {"stacks": stacks(viewer.words, found, viewer.now)}}

@@ -5,7 +5,7 @@ INVARIANT: photos stand in a fragment of their own: their addresses are made for
 """
 
 from datetime import timedelta
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,19 +13,17 @@ from fastapi.responses import HTMLResponse
 
 from whistle_intake import commands, domain, queries
 from whistle_intake.api.report_views import report_detail, report_views
-from whistle_intake.pages import report_lines
+from whistle_intake.pages import blowing, report_lines
 from whistle_shared import photos
 from whistle_shared.auth import Caller
 from whistle_shared.errors import NotFound
 from whistle_shared.pages import (
-    Live,
     PageRoute,
-    Topic,
+    Panels,
     Viewer,
     fragment,
     live_page,
     render,
-    svg_paths,
     visitor,
     words_of,
 )
@@ -35,22 +33,11 @@ from whistle_shared.web import Cursor, after, next_cursor
 pages = APIRouter(tags=["pages"], route_class=PageRoute)
 DAYS = 30
 _SHOWN = 25
-_MAP = 320.0
 _PILES = get_args(queries.Pile)
 Looker = Annotated[Caller, visitor("report.read")]
 
 
-def install(service: Service, live: Live) -> None:
-    """Give the service its desks, and what keeps them fresh."""
-
-    async def desk(viewer: Viewer) -> dict[str, Any]:
-        return await drawn(service, viewer)
-
-    live.topics["desk"] = Topic("report.read", desk)
-    service.app.include_router(pages)
-
-
-async def drawn(service: Service, viewer: Viewer) -> dict[str, Any]:
+async def drawn(service: Service, viewer: Viewer) -> Panels:
     """The panels of a desk. `viewer.about`: `pile` or `pile:cursor`. Raises NotFound, and Invalid for a cursor that is
     none."""
     name, _, cursor = viewer.about.partition(":")
@@ -93,8 +80,8 @@ async def one_report(report_id: UUID, request: Request, viewer: Looker, service:
     view = await report_detail(service.vault, row, turns, commands.level_of(viewer), [])
     words = words_of(request)
     registry = service.replica.registry
-    paths = svg_paths(registry, view.street, _MAP, _MAP) if registry and view.grid else []
-    about = report_lines.detail(words, view) | {"paths": paths, "size": _MAP, "grid": view.grid}
+    ground = blowing.ground(registry, view.street) if registry and view.grid else None
+    about = report_lines.detail(words, view) | {"ground": ground, "grid": view.grid}
     about["desk_level"] = commands.level_of(viewer)
     return render(request, "desk_report.html", **about)
 

@@ -39,14 +39,6 @@ OWN = {
     "responder_checked_out": mark("%(department)s撤离现场（%(person)s）"),
     "task_excluded": mark("%(department)s的任务不计入考核：%(reason)s"),
 }
-PARTS = {
-    "arrival": mark("到场及时"),
-    "people": mark("人员与权限到位"),
-    "handling": mark("处置及时"),
-    "result": mark("处置结果"),
-    "cooperation": mark("协同配合"),
-    "citizen": mark("群众反映"),
-}
 _TITLE = "\ue000"
 _TAIL = re.compile(rf"\s*[：:]\s*{_TITLE}$")
 
@@ -152,7 +144,7 @@ def _stamps(words: Words, task: domain.Task) -> list[tuple[str, datetime, str]]:
 def _score(words: Words, row: Any) -> dict[str, Any] | None:
     if row is None:
         return None
-    parts = [(words.gettext(PARTS[code]) if code in PARTS else code, n) for code, n in row.score["parts"].items()]
+    parts = [(words.of("score_part", code), n) for code, n in row.score["parts"].items()]
     return {"total": row.score["total"], "parts": parts, "basis": row.basis, "by": row.by, "by_default": row.by_default}
 
 

@@ -4,7 +4,6 @@ INVARIANT: these pages never look at who is signed in: what a phone keeps of the
 INVARIANT: a tracking code stands in no address that a server sees: behind `#` in the page's, in a header otherwise.
 """
 
-from collections.abc import Iterable
 from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
@@ -12,17 +11,14 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from whistle_intake.api.registry import registry_of
 from whistle_intake.api.reporting import TrackingCode, report_progress
-from whistle_intake.pages import report_lines
+from whistle_intake.pages import blowing, report_lines
 from whistle_intake.settings import Settings
 from whistle_shared.errors import NotFound
-from whistle_shared.pages import PAGE_HEADERS, Assets, PageRoute, fragment, render, svg_paths, texts_of, words_of
-from whistle_shared.registry import Registry
+from whistle_shared.pages import PAGE_HEADERS, Assets, PageRoute, fragment, render, texts_of, words_of
 from whistle_shared.runtime import Here
 
 pages = APIRouter(tags=["pages"], route_class=PageRoute)
 _HOME = "/report"
-_MAP = 320.0
-"""Side of a street's map in user units; a phone of 360 px shows them about one to one."""
 _WORKER = {
     "Content-Type": "text/javascript; charset=utf-8",
     # The worker looks after these pages and nothing else of this service.
@@ -39,7 +35,7 @@ async def report(request: Request, service: Here) -> Response:
     streets = [(street.code, words.street(street.code)) for street in registry_of(service).streets]
     kept = cast(Settings, service.settings)
     days = {name: getattr(kept, f"{name}_kept_days") for name in ("contact", "report")}
-    return render(request, "report.html", 200, home=_HOME, streets=streets, days=days)
+    return render(request, "report.html", home=_HOME, streets=streets, days=days)
 
 
 @pages.get("/report/streets/{street}", include_in_schema=False)
@@ -48,22 +44,13 @@ async def street_map(street: str, request: Request, service: Here) -> Response:
     registry = registry_of(service)
     if street not in registry.street_by_code:
         raise NotFound(f"street {street!r}")
-    paths = svg_paths(registry, street, _MAP, _MAP)
-    return fragment(
-        request, "_report_map.html", street=street, size=_MAP, paths=paths, grids=list(_grids(registry, street))
-    )
-
-
-def _grids(registry: Registry, street: str) -> Iterable[tuple[str, str]]:
-    """Code and name; the street stands above them already."""
-    name = registry.street_by_code[street].name_zh
-    return ((grid.code, grid.name_zh.removeprefix(name)) for grid in registry.grids if grid.street == street)
+    return fragment(request, "_report_map.html", ground=blowing.ground(registry, street))
 
 
 @pages.get("/report/progress", summary="How far a report has come", response_class=HTMLResponse)
 async def progress_page(request: Request) -> Response:
     """The tracking code stands behind `#`: `/report/progress#7K4M-2PQX-9HTDC`."""
-    return render(request, "report_progress.html", 200, home=_HOME)
+    return render(request, "report_progress.html", home=_HOME)
 
 
 @pages.get("/report/progress/steps", include_in_schema=False)

@@ -18,7 +18,7 @@ from whistle_intake.pages import blowing, foresight, lanes, matters
 from whistle_shared import photos
 from whistle_shared.auth import Caller
 from whistle_shared.errors import NotFound
-from whistle_shared.pages import Live, PageRoute, Topic, Viewer, fragment, live_page, visitor, words_of
+from whistle_shared.pages import PageRoute, Panels, Viewer, Words, fragment, id_in, live_page, visitor, words_of
 from whistle_shared.runtime import Here, Service, may
 
 pages = APIRouter(tags=["pages"], route_class=PageRoute)
@@ -45,11 +45,11 @@ async def whistle(
         "span": span,
         "ground": blowing.ground(registry, matter.street) if matter.grid else None,
         "reports": await queries.reports_of_whistle(service.engine, whistle_id),
-        "duties": [(duty.code, duty.name_zh if words.language == "zh" else duty.name_en) for duty in own],
+        "duties": [(duty.code, words.named(duty)) for duty in own],
         "foresight": blowing.foreseen(service, words, foresight.wish_of(matter), viewer) if before else None,
         "alike": await _alike(service, viewer, matter, whistle_id) if row.state == "draft" else domain.Likeness(),
-        "parts": [(code, words.gettext(matters.PARTS.get(code, code)), n) for code, n in _parts(service).items()],
-        "departments": _departments(words, registry, tasks),
+        "parts": [(code, words.of("score_part", code), n) for code, n in _parts(service).items()],
+        "departments": _departments(words, tasks),
     }
     return await live_page(request, "whistle.html", "whistle", viewer, f"{whistle_id} {span}", **about)
 
@@ -58,10 +58,10 @@ def _parts(service: Service) -> dict[str, int]:
     return registry_of(service).regulation.scoring.parts
 
 
-def _departments(words: Any, registry: Any, tasks: list[domain.Task]) -> list[tuple[str, str, bool]]:
+def _departments(words: Words, tasks: list[domain.Task]) -> list[tuple[str, str, bool]]:
     """(code, name, whether it has a task here): these first."""
     here = {task.department for task in tasks if task.ended is None}
-    known = [(row.code, words.department(row.code), row.code in here) for row in registry.departments if row.active]
+    known = [(code, name, code in here) for code, name in words.departments()]
     return sorted(known, key=lambda one: not one[2])
 
 
@@ -88,20 +88,11 @@ async def photos_of_whistle(
     return fragment(request, "_whistle_photos.html", shown=shown)
 
 
-def install(service: Service, live: Live) -> None:
-    """Give the service its whistles' pages."""
-    live.topics["whistle"] = Topic("whistle.read", partial(_draw, service))
-    service.app.include_router(pages)
-
-
-async def _draw(service: Service, viewer: Viewer) -> dict[str, dict[str, Any]]:
+async def drawn(service: Service, viewer: Viewer) -> Panels:
     """`about`: the whistle's id and the span of its lanes. Raises NotFound."""
     first, _, last = viewer.about.partition(" ")
     span: lanes.Span | None = next((span for span in lanes.SPANS if span == last), None)
-    try:
-        whistle_id = UUID(first)
-    except ValueError:
-        raise NotFound(f"whistle {first}") from None
+    whistle_id = id_in(first)
     if span is None:
         raise NotFound(f"span {last}")
     found = await queries.whistle(service.engine, viewer.caller, whistle_id)

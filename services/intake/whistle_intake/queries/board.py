@@ -82,10 +82,11 @@ async def lines(
 
 
 async def unsigned(engine: AsyncEngine, street: str, limit: int) -> Lines:
-    """A street's emergencies that were blown and not signed for yet, the one that is owed longest first."""
+    """A street's emergencies that were blown and not signed for yet, the one that is owed longest first; and one more
+    than `limit` where there is one, without its tasks."""
     async with engine.connect() as connection:
-        found = (await connection.exec_driver_sql(_UNSIGNED, (street, limit))).all()
-        return await _with_tasks(connection, found, found)
+        found = (await connection.exec_driver_sql(_UNSIGNED, (street, limit + 1))).all()
+        return await _with_tasks(connection, found, found[:limit])
 
 
 def rank(row: Any) -> tuple[bool, float, UUID]:

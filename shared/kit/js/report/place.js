@@ -30,7 +30,7 @@ export function startPlace(form, said, changed) {
   let asked = 0;
 
   const grid = () => form.elements.grid;
-  const show = () => room.querySelectorAll("[data-grid]").forEach((path) => path.classList.toggle("chosen", path.dataset.grid === grid()?.value));
+  const show = () => room.querySelectorAll("[data-grid]").forEach((path) => path.toggleAttribute("data-chosen", path.dataset.grid === grid()?.value));
 
   async function open(code, chosen = "") {
     const mine = ++asked;

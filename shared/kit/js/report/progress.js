@@ -1,6 +1,6 @@
 // How far a report has come. Its code stands behind # in the address, which is sent to nobody, and goes to the server in
 // a header; so it stands in no log and in no list of pages seen elsewhere.
-import { bodyOf } from "../act.js";
+import { bodyOf } from "../form.js";
 import { tick } from "../time.js";
 
 const EVERY = 60_000;
