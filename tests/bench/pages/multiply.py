@@ -1,7 +1,8 @@
 """A database with as many whistles as are wanted: those of the stage, over and over, each copy with ids of its own.
 
 A copy's ids are made from the original's and its number, alike in every table and in every service, so that what
-belongs together stays together. Whistles that are over are spread over the year before; open ones stand as they stand.
+belongs together stays together. Whistles that are over are spread over the year before; open ones stand as they stand,
+but what the log says of them is spread over the weeks in which they came: no district blows 3,000 whistles in a day.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from whistle_shared.db import make_engine
 OPEN_SHARE = 0.03
 """Of all whistles; a district that deals with what it is told has fewer."""
 _AT_ONCE = 500
-_DAYS = 365
+_DAYS, _OPEN_DAYS = 365, 21
 # What is not about one whistle, or is one whistle's only.
 _LEFT_OUT = ("precedent", "report", "report_step", "notice", "notice_try")
 
@@ -55,7 +56,8 @@ async def _copies(owner: AsyncEngine, table: Table, whistles: Sequence[str], cop
         return
     columns = [column for column in table.c if not (column.name == "position" and table.name != "board")]
     names = ", ".join(f'"{column.name}"' for column in columns)
-    values = ", ".join(_value(column, ago) for column in columns)
+    days = _DAYS if ago else _OPEN_DAYS if table.name == "event_log" else 0
+    values = ", ".join(_value(column, days) for column in columns)
     statement = text(
         f'insert into "{table.name}" ({names}) select {values} from "{table.name}" t,'
         f' generate_series(cast(:first as int), cast(:last as int)) n where t."{about}"::text = any(:whistles)'
@@ -67,16 +69,19 @@ async def _copies(owner: AsyncEngine, table: Table, whistles: Sequence[str], cop
             await connection.execute(statement, said)
 
 
-def _value(column: Any, ago: bool) -> str:
-    """What the copy numbered `n` has in this column."""
+def _value(column: Any, days: int) -> str:
+    """What the copy numbered `n` has in this column, spread over so many days."""
     name = f't."{column.name}"'
     if isinstance(column.type, Uuid) or column.name == "subject":
         made = f"md5({name}::text || ':' || n)::uuid"
         return f"{made}::text" if column.name == "subject" else made
     if column.name == "number" and isinstance(column.type, Text):
         return f"{name} || '-' || n"
-    if ago and getattr(column.type, "timezone", False):
-        return f"{name} - (n % {_DAYS}) * interval '1 day'"
+    if days and getattr(column.type, "timezone", False):
+        return f"{name} - (n % {days}) * interval '1 day'"
+    if column.table.name == "event_log" and column.name == "data":
+        whistle = "to_jsonb(md5((t.data->>'whistle_id') || ':' || n)::uuid)"
+        return f"case when t.data ? 'whistle_id' then jsonb_set(t.data, '{{whistle_id}}', {whistle}) else t.data end"
     return name
 
 
