@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -147,6 +148,20 @@ async def test_what_takes_long_is_kept_and_what_is_quick_is_read_anew(
     assert await open_now() == 0, "read a moment ago, and long ones are kept for long"
     monkeypatch.setattr(scenes, "_QUICK", 1e9)
     assert await open_now() == 1
+
+
+async def test_who_sees_the_same_shares_one_reading_that_is_new_enough(city: City) -> None:
+    shown, now = scenes.Scenes(city.services["escalation"].engine), city.time.now()
+    viewers = [await caller(city, role, "*") for role in ("operations", "inspector")]
+    changed_at = monotonic()
+    first, second = [await shown.of(viewer, midnight(now), now, changed_at) for viewer in viewers]
+    assert first is second
+    street = await caller(city, "street_initiator", "S01")
+    assert await shown.of(street, midnight(now), now, changed_at) is not first
+    await city.street("S01").blows(category="0701")
+    await city.settles()
+    again = await shown.of(viewers[0], midnight(now), now, monotonic())
+    assert sum(int(row.open) for row in again.places) == 1
 
 
 async def test_nothing_walks_the_whole_log(city: City, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from math import inf
 from random import randint
 from time import monotonic
 from typing import Any
@@ -43,12 +44,14 @@ _FORGOTTEN_AFTER = 60.0
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """For whom a page is drawn. `about`: the rest of its address, which the topic understands (a whistle's id, a
-    filter); people whose scope, part and `about` are the same see the same."""
+    filter); people whose scope, part and `about` are the same see the same. `since`: what was read then or later, for
+    whomever, is new enough; seconds of the monotonic clock."""
 
     caller: Caller
     words: Words
     now: datetime
     about: str = ""
+    since: float = inf
 
 
 Panels = Mapping[str, Mapping[str, Any]]
@@ -142,27 +145,28 @@ class Live:
         """The channel's panels, drawn again when something has happened since. INVARIANT: an address with nothing
         behind it takes no room."""
         try:
-            return await self._frame(channel, await self._mark())
+            since = monotonic()
+            return await self._frame(channel, await self._mark(), since)
         except Exception:
             never_drawn = channel.frame is None and not channel.viewers
             if never_drawn and self._channels.get(channel.key) is channel:
                 del self._channels[channel.key]
             raise
 
-    async def _frame(self, channel: Channel, mark: tuple[Any, ...]) -> Frame:
+    async def _frame(self, channel: Channel, mark: tuple[Any, ...], since: float) -> Frame:
         async with channel.reading:
             frame = channel.frame
             if frame is None or frame.mark != mark or monotonic() - frame.read_at > _ANYWAY:
-                channel.frame = await self._drawn(channel, mark)
+                channel.frame = await self._drawn(channel, mark, since)
             else:
                 channel.frame = replace(frame, as_of=self._service.time.now())
             return channel.frame
 
-    async def _drawn(self, channel: Channel, mark: tuple[Any, ...]) -> Frame:
+    async def _drawn(self, channel: Channel, mark: tuple[Any, ...], since: float) -> Frame:
         now, texts = self._service.time.now(), self._templates.texts[channel.language]
         words = Words(channel.language, texts, self._service.replica.registry)
         with reaching(channel.caller.scope):
-            drawn = await channel.topic.draw(Viewer(channel.caller, words, now, channel.about))
+            drawn = await channel.topic.draw(Viewer(channel.caller, words, now, channel.about, since))
         before = channel.frame.panels if channel.frame else {}
         html: dict[str, str] = {}
         about = {"words": words, "now": now, "caller": channel.caller}
@@ -192,10 +196,11 @@ class Live:
     async def _look(self, watched: Sequence[Channel]) -> bool:
         """Whether anything was drawn."""
         drawn_before = [channel.frame and channel.frame.read_at for channel in watched]
+        since = monotonic()
         mark = await self._mark() if watched else ()
         for channel in watched:
             try:
-                await self._frame(channel, mark)
+                await self._frame(channel, mark, since)
             except NotFound:
                 channel.frame = None  # it was taken away from its viewers; the stream ends by itself
             except Exception as error:

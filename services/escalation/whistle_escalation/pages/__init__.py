@@ -33,7 +33,7 @@ def install(service: Service) -> None:
     shown = scenes.Scenes(service.engine)
 
     async def dashboard(viewer: Viewer) -> Panels:
-        scene = await shown.of(viewer.caller, midnight(viewer.now), viewer.now)
+        scene = await shown.of(viewer.caller, midnight(viewer.now), viewer.now, viewer.since)
         trouble = await notices.panel(service.engine, viewer.words, viewer.caller, viewer.now)
         return {**panels.contents(viewer.words, scene, viewer.now), "notices": trouble}
 

@@ -7,6 +7,7 @@ is as quick with years of whistles behind it as on its first day.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -22,6 +23,7 @@ _c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.ev
 ABOUT = cast(_l.data["whistle_id"].astext, Uuid)
 _WORST, _NEXT, _FEED, _LOOK_BACK = 6, 20, 30, 20_000
 _QUICK, _SHARE, _MOST = 0.05, 0.05, 2_000
+_MOST_SCENES = 100
 # In words, not as parameters: only so does the planner see that an index has all of them.
 OPEN = text("clock.status in ('running', 'paused')")
 RUNNING = text("clock.status = 'running'")
@@ -110,14 +112,26 @@ class Scenes:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._kept: dict[tuple[Any, ...], _Kept] = {}
+        self._scenes: dict[tuple[Any, ...], tuple[float, Scene]] = {}
 
-    async def of(self, caller: Caller, today: datetime, now: datetime) -> Scene:
-        """Everything the dashboard shows. `today`: the local midnight before `now`; both business time, UTC."""
+    async def of(self, caller: Caller, today: datetime, now: datetime, since: float = inf) -> Scene:
+        """Everything the dashboard shows. `today`: the local midnight before `now`; both business time, UTC. What was
+        read for somebody who sees the same, in another language or role, is new enough if that was `since`."""
+        whose, began = (caller.scope, caller.of_street, caller.grid, today), monotonic()
+        read_at, scene = self._scenes.get(whose, (0.0, None))
+        if scene is None or read_at < since:
+            scene = await self._read(caller, today, now, whose)
+            if len(self._scenes) > _MOST_SCENES:
+                self._scenes.clear()
+            self._scenes[whose] = began, scene
+        return scene
+
+    async def _read(self, caller: Caller, today: datetime, now: datetime, whose: tuple[Any, ...]) -> Scene:
         async with self._engine.connect() as plain:
             connection = await plain.execution_options(isolation_level="REPEATABLE READ")
 
             async def rows(part: str, query: Any) -> Sequence[Any]:
-                return await self._rows(connection, (part, caller.role, caller.scope, caller.part, today), query)
+                return await self._rows(connection, (part, *whose), query)
 
             last = await _position(connection)
             return Scene(
