@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 from uuid import UUID
 
@@ -35,7 +36,7 @@ Order = Literal["newest", "due"]
 _LONG_FACTS = ["description", "beyond_power_reason"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """A task with what surrounds it. `facts`: of its whistle, in a page without the long texts."""
 
@@ -44,7 +45,7 @@ class Found:
     facts: Mapping[str, Any]
     told: store.Told
 
-    @property
+    @cached_property
     def clocks(self) -> list[domain.Clock]:
         return domain.clocks_of(self.task, self.told.clocks.get(self.task.task_id, {}))
 

@@ -10,7 +10,7 @@ from whistle_department.pages import history, rows
 from whistle_shared.auth import EVERYWHERE
 from whistle_shared.pages import Panels, Words
 
-ASKED = 50
+ASKED = 30
 """So many requests that wait are listed."""
 
 
