@@ -56,17 +56,21 @@ async function show(panels) {
 
 /** Shows the page's content as it is now, without losing focus, scroll or what is typed elsewhere. */
 export async function refresh() {
+  const before = shows;
   const answer = await fetch(location.href, { headers: { "Accept": "text/html" } }).catch(() => null);
   if (!answer?.ok || answer.redirected) return location.reload();
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  await inTurn(async () => {
+  const isOvertaken = await inTurn(async () => {
+    // A push has told something newer meanwhile: nothing goes back, what stands beside the panels is fetched again.
+    if (shows !== before) return true;
     await put(document.getElementById("content"), fresh.getElementById("content").innerHTML);
     told();
-    // A push may have told something newer already: the stream begins anew at what stands here now.
-    if (fresh.body.dataset.shows === shows) return;
+    if (fresh.body.dataset.shows === shows) return false;
     shows = fresh.body.dataset.shows;
     if (source) open();
+    return false;
   });
+  if (isOvertaken) await refresh();
 }
 
 function close() {
