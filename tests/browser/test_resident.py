@@ -15,6 +15,7 @@ from browser.conftest import Visitor
 from browser.test_dashboard import too_wide
 from support import paperwork
 from support.city import City
+from support.gallery import resident_adds
 from support.reporters import NAME, PHONE, WORDS, Neighbourhood
 from support.waiting import until
 from whistle_shared.registry import label_of
@@ -297,7 +298,8 @@ async def test_a_wrong_code_opens_nothing_and_a_code_is_in_no_address_that_is_se
 
 
 async def test_grid_and_community_decide(visitor: Visitor, street: Neighbourhood, city: City) -> None:
-    report = await street.reports(text="楼道堆物，联系不上住户。")
+    photo = (await resident_adds(city))["photo_id"]
+    report = await street.reports(text="楼道堆物，联系不上住户。", photos=[photo])
     await street.reports(text="广场舞太吵。", contact=None)
     async with visitor.signed_in("/desk", **_GRID) as desk:
         first = desk.locator("[data-row]").first
@@ -312,7 +314,7 @@ async def test_grid_and_community_decide(visitor: Visitor, street: Neighbourhood
         await desk.locator("[data-row] h2 a").click()
         await expect(desk.locator("main")).to_contain_text("需社区协调住户。")
         await expect(desk.locator("main")).not_to_contain_text(PHONE)
-        await expect(desk.locator("#report-photos")).to_contain_text("没有照片")
+        await expect(desk.locator("#report-photos img")).to_have_count(1)
         await desk.get_by_role("button", name="查看原文").click()
         await desk.fill("#unmask-reason", "电话核实")
         await desk.locator("#unmask .btn-primary").click()
@@ -325,6 +327,11 @@ async def test_grid_and_community_decide(visitor: Visitor, street: Neighbourhood
         await desk.locator("#drafted .btn-primary").click()
         await desk.wait_for_url(lambda url: "/blow?draft=" in url)
         assert {row.stage for row in await reported(city)} == {"drafted", "submitted"}
+        await desk.get_by_role("button", name="带上居民拍的照片").click()
+        await expect(desk.locator("[name='photos[]']:not([type=file])")).to_have_count(1)
+        await desk.get_by_role("button", name="先存着").or_(desk.get_by_role("button", name="保存")).click()
+        await desk.wait_for_url("**/whistles/*")
+        await expect(desk.locator(".photo img")).to_have_count(1)
         await desk.goto(visitor.doors["intake"].address + "/desk?pile=below")
         await desk.get_by_role("button", name="不受理").click()
         await desk.fill("#declined-answer", "请拨打 110。")

@@ -284,6 +284,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "minutes in no words": ("minutes", {"minutes": "\u200b"}, "minutes"),
     "an item for a stranger": ("minutes", {"items": [{"department": "NOPE"}]}, "items.0.department"),
     "an item without an end": ("minutes", {"items": [{"limit": "soon"}]}, "items.0.limit"),
+    "an item whose end cannot be seen": ("minutes", {"items": [{"limit": "\x9c"}]}, "items.0.limit"),
     "a score out of range": ("score", {"parts": {"arrival": 21}}, "parts.arrival"),
     "a score beyond all numbers": ("score", {"parts": {"arrival": 10**18}}, "parts.arrival"),
     "a score of something else": ("score", {"parts": {"speed": 5}}, "parts.speed"),

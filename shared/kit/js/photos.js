@@ -1,5 +1,6 @@
 // <input type="file" data-photos="photos[]"> adds photos: each is made small on the device, sent, and its id put into the
 // form; what could not be sent can be sent again. No blob: address is needed, so the page's policy allows none.
+// <button data-photos-from="/desk/…/photos"> adds those of a fragment, as if they had been chosen.
 import { lang, texts } from "./page.js";
 import { toast } from "./toasts.js";
 
@@ -62,18 +63,50 @@ export async function uploaded(form) {
   return true;
 }
 
-async function chosen({ target }) {
-  if (!target.matches?.("input[data-photos]")) return;
-  const { form } = target;
-  const files = [...target.files];
-  target.value = "";
-  const adding = addAll(target, files, underWay.get(form));
+async function take(input, files) {
+  const { form } = input;
+  const adding = addAll(input, files, underWay.get(form));
   underWay.set(form, adding);
   await adding;
   if (underWay.get(form) === adding) underWay.delete(form);
 }
 
+async function chosen({ target }) {
+  if (!target.matches?.("input[data-photos]")) return;
+  const files = [...target.files];
+  target.value = "";
+  await take(target, files);
+}
+
+/** The photos of a fragment, by the addresses that it was given for whoever looks. */
+async function fetched(address) {
+  const answer = await fetch(address);
+  const fragment = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
+  const links = [...fragment.querySelectorAll(".photo a")];
+  return Promise.all(links.map(async (link) => {
+    const photo = await fetch(link.getAttribute("href"));
+    if (!photo.ok) throw new Error(String(photo.status));
+    return new File([await photo.blob()], link.querySelector("img").alt);
+  }));
+}
+
+async function bring({ target }) {
+  const button = target.closest?.("[data-photos-from]");
+  if (!button) return;
+  button.disabled = true;
+  try {
+    const files = await fetched(button.dataset.photosFrom);
+    await take(button.form.querySelector("input[data-photos]"), files);
+    button.hidden = files.length > 0;
+  } catch {
+    toast(texts.photoFailed, { kind: "danger" });
+  } finally {
+    button.disabled = false;
+  }
+}
+
 export function startPhotos() {
   document.addEventListener("change", chosen);
+  document.addEventListener("click", bring);
   document.addEventListener("reset", ({ target }) => target.querySelectorAll(".photo-list").forEach((list) => list.replaceChildren()));
 }

@@ -10,13 +10,14 @@ function sum(form) {
 
 /** <form data-callback>: who was not reached has answered nothing. */
 function ask(form) {
-  const reached = form.querySelector("[name=contacted]:checked").value === "true";
+  const said = form.querySelector("[name=contacted]:checked")?.value;
+  const reached = said !== "false";
   for (const set of form.querySelectorAll("[data-reached]")) {
     set.hidden = !reached;
     for (const field of set.querySelectorAll("input")) field.disabled = !reached;
   }
   const waiver = form.querySelector("[data-unreached]");
-  waiver.hidden = reached;
+  waiver.hidden = said !== "false";
   if (reached) waiver.querySelector("input").checked = false;
 }
 

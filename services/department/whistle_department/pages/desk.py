@@ -33,7 +33,7 @@ def matter(words: Words, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         (words.gettext("地点"), facts["place"]),
         (words.gettext("坐标"), _degrees(location)),
         (words.gettext("所属街道"), words.street(facts["street"])),
-        (words.gettext("吹哨"), f"{facts['blown_by']} · {words.exactly(blown_at)}"),
+        (words.gettext("吹哨人"), f"{facts['blown_by']} · {words.exactly(blown_at)}"),
         (words.gettext("吹哨单位"), words.department(facts["initiator"]) if facts.get("initiator") else ""),
         (words.gettext("吹哨理由"), facts.get("beyond_power_reason") or ""),
     ]

@@ -13,7 +13,7 @@ from whistle_intake.api.decided import MeetingView, carry_out, meeting_view, off
 from whistle_intake.api.registry import registry_of
 from whistle_shared.auth import Caller
 from whistle_shared.contracts.intake import ActionItem
-from whistle_shared.contracts.vocabulary import Code, LongText, ShortText, Title
+from whistle_shared.contracts.vocabulary import Code, LongText, ShortText, Text, Title
 from whistle_shared.db import Answer, Unit
 from whistle_shared.registry import Registry
 from whistle_shared.runtime import Here, may
@@ -49,7 +49,7 @@ class Item(Strict):
 
     department: Code
     title: Annotated[Title, Blotted]
-    limit: Annotated[str, Field(max_length=40)]
+    limit: Annotated[Text, Field(max_length=40)]
 
 
 class FileMinutes(Strict):

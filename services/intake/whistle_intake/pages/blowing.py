@@ -81,6 +81,7 @@ async def blow(
         "matter": matter,
         "ground": ground(registry, street, viewer.grid),
         "override": _override(matter, registry),
+        "reports": await queries.reports_of_whistle(service.engine, draft) if draft else (),
     }
     return render(request, "blow.html", **offered, **about)
 
