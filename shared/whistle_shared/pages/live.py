@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 BEAT = 15.0
 EVERY = 1.0
 # Looking may take this part of the time at most: a large district is looked at less often.
-_SHARE = 0.25
+_SHARE = 0.4
 # What no event tells (a calendar takes a provisional mark away) is found by reading anyway.
 _ANYWAY = 10.0
 _MOST_CHANNELS = 2_000

@@ -15,8 +15,8 @@ from whistle_shared.runtime import Service
 
 _PACKAGE = Path(__file__).parent.parent
 _EACH = 20
-_EACH_PERSONS = 5
-_LATEST = 20
+_EACH_PERSONS = 3
+_LATEST = 10
 PLACES = (
     Place("/", mark("待办"), "inbox", "task.read"),
     Place("/tasks", mark("全部任务"), "list-details", "task.read"),
