@@ -2,6 +2,7 @@
 // or screen readers. The page reads well without it. htmx's own extension for streams gives up after a first failure
 // and does not notice silence, hence this.
 // INVARIANT: what a page shows is what its stream goes on from.
+// INVARIANT: nothing changes under a finger: what was read where it came down is what its press does.
 import htmx from "htmx.org";
 import { page, texts } from "./page.js";
 import { businessNow, setTime, tick } from "./time.js";
@@ -9,6 +10,8 @@ import { toast } from "./toasts.js";
 
 const SILENCE = 40_000; // the server beats every 15 s
 const LONGEST_WAIT = 10_000;
+const LONGEST_PRESS = 2_000; // some browsers lose the end of a press beyond the window
+const CLICK_FOLLOWS = 50;
 const RENEWED = "whistle-renewed";
 const RENEWED_AT_MOST_EVERY = 60_000;
 const body = document.body;
@@ -22,6 +25,8 @@ let wait = 500;
 let retry = 0;
 let paused = false;
 let showing = Promise.resolve();
+let lifted = Promise.resolve();
+let lift;
 let renewing = 0;
 let isOffered = false;
 const typed = new Set();
@@ -39,7 +44,15 @@ function inTurn(act) {
   return showing;
 }
 
-const put = (target, html) => htmx.swap({ sourceElement: target, target, text: html, swap: "innerMorph" });
+async function put(target, html) {
+  await lifted;
+  return htmx.swap({ sourceElement: target, target, text: html, swap: "innerMorph" });
+}
+
+function pressed() {
+  lifted = new Promise((resolve) => { lift = resolve; });
+  setTimeout(lift, LONGEST_PRESS);
+}
 
 function told() {
   tick();
@@ -181,6 +194,8 @@ export function startLive() {
     else if (document.hidden && !body.hasAttribute("data-alarmed")) close();
     else if (source === null) open();
   });
+  addEventListener("pointerdown", pressed);
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(lift, CLICK_FOLLOWS));
   document.addEventListener("input", ({ target }) => target.form && typed.add(target.form));
   for (const end of ["reset", "whistle:done"]) document.addEventListener(end, ({ target }) => typed.delete(target));
   setInterval(guard, 1000);
