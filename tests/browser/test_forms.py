@@ -63,6 +63,12 @@ async def task_page(city: City, **about: Any) -> str:
     return f"/tasks/{task['task_id']}"
 
 
+async def acknowledges(page: Page) -> None:
+    """The next act of a task that has been called; the one after it is arriving."""
+    await page.locator(".next-act button").click()
+    await expect(page.locator(".next-act button")).to_have_text("到场报到")
+
+
 async def test_a_form_waits_for_its_photo_and_is_empty_afterwards(visitor: Visitor, city: City, tmp_path: Path) -> None:
     arrived = asyncio.Event()
 
@@ -72,8 +78,7 @@ async def test_a_form_waits_for_its_photo_and_is_empty_afterwards(visitor: Visit
 
     address = await task_page(city, urgency="critical", kind="emergency")
     async with visitor.signed_in(address, **_DESK) as page:
-        await page.locator(".next-act button").click()
-        await expect(page.locator(".next-act button")).to_have_text("到场报到")
+        await acknowledges(page)
         await page.locator(".next-act button").click()
         await page.route("**/api/v1/photos*", slowly)
         arrivals = sent_to(page, "/arrival")
@@ -97,8 +102,7 @@ async def test_a_form_is_not_sent_when_its_photo_did_not_arrive(visitor: Visitor
         await route.abort()
 
     async with visitor.signed_in(await task_page(city), **_DESK) as page:
-        await page.locator(".next-act button").click()
-        await expect(page.locator(".next-act button")).to_have_text("到场报到")
+        await acknowledges(page)
         await page.locator(".next-act button").click()
         await page.route("**/api/v1/photos*", fails)
         arrivals = sent_to(page, "/arrival")
@@ -133,8 +137,7 @@ async def test_sent_again_after_a_lost_answer_it_counts_once(visitor: Visitor, c
     """INVARIANT: sent again after a lost answer, it counts once."""
     visitor.may_fail = (_LOST,)
     async with visitor.signed_in(await task_page(city), **_DESK) as page:
-        await page.locator(".next-act button").click()
-        await expect(page.locator(".next-act button")).to_have_text("到场报到")
+        await acknowledges(page)
         await page.route("**/arrival", once_lost())
         arrivals = sent_to(page, "/arrival")
         await page.locator(".next-act button").click()

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi import checks as shapes
 
 from fuzz.conftest import Tally
 from support.city import City
-from support.entrance import Entrance
+from support.entrance import opened
 
 WHO = {
     "intake": ("street_approver", "S01"),
@@ -107,14 +107,10 @@ def knock(described: dict[str, Any], address: str, token: str, ids: list[str]) -
 async def test_no_request_makes_a_service_fail(city: City, tally: Tally) -> None:
     ids, faults = await known_ids(city), []
     for producer in BRIEF:
-        entrance = Entrance(city, producer)
-        await entrance.open()
-        try:
-            described = city.services[producer].app.openapi()
-            token = await city.token(producer, *WHO[producer])
+        described = city.services[producer].app.openapi()
+        token = await city.token(producer, *WHO[producer])
+        async with opened(city, producer) as entrance:
             tried, wrong = await asyncio.to_thread(knock, described, entrance.address, token, ids)
-        finally:
-            await entrance.close()
         tally.add(f"HTTP {producer}", tried, len(wrong))
         faults += wrong
         assert tried > 2 * len(described["paths"])

@@ -11,7 +11,7 @@ import pytest
 from fuzz.conftest import Tally
 from fuzz.test_http import CHECKS, WHO, known_ids
 from support.city import City
-from support.entrance import Entrance
+from support.entrance import opened
 
 MORE = ("unsupported_method", "ignored_auth")
 
@@ -63,14 +63,10 @@ async def engine_run(address: str, folder: Path, config: str, seconds: float) ->
 async def test_no_sequence_of_requests_makes_a_service_fail(
     city: City, producer: str, tmp_path: Path, seconds: float, tally: Tally
 ) -> None:
-    entrance = Entrance(city, producer)
     ids, token = await known_ids(city), await city.token(producer, *WHO[producer])
-    await entrance.open()
-    try:
+    async with opened(city, producer) as entrance:
         config = configuration(ids, token)
         report = await engine_run(entrance.address, tmp_path / "run", config, seconds / len(WHO))
-    finally:
-        await entrance.close()
     counted = report["test_cases"]
     tally.add(f"HTTP {producer} in sequence", counted["generated"], counted["with_failures"] + counted["errored"])
     assert not report["failures"], report["said"]

@@ -10,11 +10,13 @@ from support.auditing import Auditing
 from support.broker import Broker, in_vhost, remove_vhost
 from support.city import City
 from support.duty import Duty
+from support.entrance import Entrance, opened
 from support.false_provider import FalseProvider
 from support.places import SAMPLE
 from support.real_provider import RealProvider
 from support.sign_on import PEOPLE
 from support.stack import PROCESSES, make_database
+from support.window import Somebody, somebody
 from support.yard import VHOST, Yard, logins
 from whistle_ctl import topology
 from whistle_dispatch.domain import read_pack
@@ -40,6 +42,19 @@ async def yard(standing_yard: Yard) -> Yard:
     await topology.apply(standing_yard.management, standing_yard.document)
     await standing_yard.broker.purge()
     return standing_yard
+
+
+@pytest_asyncio.fixture
+async def entrance(city: City) -> AsyncIterator[Entrance]:
+    """The escalation service at a port of this machine."""
+    async with opened(city, "escalation") as entrance:
+        yield entrance
+
+
+@pytest_asyncio.fixture
+async def viewer(city: City) -> Somebody:
+    """Somebody who sees the whole district, in escalation."""
+    return await somebody(city.services["escalation"], "arbitrator", "*")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

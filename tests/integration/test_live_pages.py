@@ -2,14 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from time import monotonic
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 
 from support.city import City
@@ -17,25 +15,21 @@ from support.entrance import Entrance
 from support.listening import enters, listening, visiting
 from support.waiting import until
 from support.window import Somebody, somebody
+from whistle_shared.auth import Caller
 from whistle_shared.errors import NotFound
 from whistle_shared.pages import Language, Live, Panels, Templates, Topic, Viewer
 
 STREAM = "/live?topic=dashboard"
 
 
-@pytest_asyncio.fixture
-async def entrance(city: City) -> AsyncIterator[Entrance]:
-    """The escalation service at a port of this machine."""
-    opened = Entrance(city, "escalation")
-    await opened.open()
-    yield opened
-    await opened.close()
+def live_of(city: City) -> Live:
+    """What keeps the pages of escalation fresh."""
+    live: Live = city.services["escalation"].app.state.live
+    return live
 
 
-@pytest_asyncio.fixture
-async def viewer(city: City) -> Somebody:
-    """Somebody who sees the whole district."""
-    return await somebody(city.services["escalation"], "arbitrator", "*")
+async def caller_of(city: City, role: str, scope: str) -> Caller:
+    return await city.services["escalation"].tokens.caller(await city.token("escalation", role, scope))
 
 
 async def shown(city: City, client: httpx.AsyncClient) -> str:
@@ -123,12 +117,11 @@ async def test_invariant_a_panel_is_rendered_once_for_everybody(
     city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """INVARIANT: a panel is rendered once per language, scope and address however many people look."""
-    service = city.services["escalation"]
-    live: Live = service.app.state.live
-    district = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
-    another = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
-    department = await service.tokens.caller(await city.token("escalation", "department_head", "CGJ"))
-    street = await service.tokens.caller(await city.token("escalation", "street_initiator", "S01"))
+    live = live_of(city)
+    district = await caller_of(city, "arbitrator", "*")
+    another = await caller_of(city, "arbitrator", "*")
+    department = await caller_of(city, "department_head", "CGJ")
+    street = await caller_of(city, "street_initiator", "S01")
     channel = live.channel("dashboard", "zh", district)
     assert live.channel("dashboard", "zh", another) is channel
     others = [
@@ -272,10 +265,9 @@ async def test_an_address_with_nothing_behind_it_takes_no_room(
     city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch, draw: Any, wrong: type[Exception]
 ) -> None:
     """INVARIANT: an address with nothing behind it takes no room."""
-    service = city.services["escalation"]
-    live: Live = service.app.state.live
+    live = live_of(city)
     monkeypatch.setitem(live.topics, "nothing", Topic("clock.read", draw))
-    caller = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
+    caller = await caller_of(city, "arbitrator", "*")
     before = dict(live._channels)
     for number in range(3):
         with pytest.raises(wrong):
@@ -286,9 +278,8 @@ async def test_an_address_with_nothing_behind_it_takes_no_room(
 async def test_what_nobody_looks_at_is_forgotten_whether_it_was_ever_drawn_or_not(
     city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = city.services["escalation"]
-    live: Live = service.app.state.live
-    caller = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
+    live = live_of(city)
+    caller = await caller_of(city, "arbitrator", "*")
     never, drawn, watched = (live.channel("dashboard", "zh", caller, one) for one in ("never", "drawn", "watched"))
     await live.frame(drawn)
     watched.viewers = 1
@@ -302,10 +293,9 @@ async def test_what_nobody_looks_at_is_forgotten_whether_it_was_ever_drawn_or_no
 async def test_a_panel_that_fails_holds_up_no_other(
     city: City, entrance: Entrance, viewer: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = city.services["escalation"]
-    live: Live = service.app.state.live
+    live = live_of(city)
     monkeypatch.setitem(live.topics, "broken", Topic("clock.read", draws_in_vain))
-    caller = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
+    caller = await caller_of(city, "arbitrator", "*")
     # What is looked at first, because it came first.
     monkeypatch.setattr(live, "_channels", {})
     broken = live.channel("broken", "zh", caller)
@@ -321,9 +311,8 @@ async def test_a_page_that_was_taken_away_while_its_viewer_was_asked_after_ends_
     city: City, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("whistle_shared.pages.live.BEAT", 0.1)
-    service = city.services["escalation"]
-    live: Live = service.app.state.live
-    caller = await service.tokens.caller(await city.token("escalation", "arbitrator", "*"))
+    live = live_of(city)
+    caller = await caller_of(city, "arbitrator", "*")
     channel = live.channel("dashboard", "zh", caller, "taken away")
 
     async def taken_away() -> bool:

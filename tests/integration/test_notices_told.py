@@ -43,11 +43,9 @@ async def test_a_task_a_warning_and_a_rung_reach_the_people_on_duty(city: City, 
     assert ("李映雪", "delivered", ["delivered"]) in told
 
 
-async def test_people_set_their_own_channels(city: City, office: NoticeOffice) -> None:
+async def test_people_set_their_own_channels(city: City, office: NoticeOffice, entrance: Entrance) -> None:
     """INVARIANT: what leads to somebody (a webhook's address with its key, a browser's subscription) is stored sealed,
     and no answer, page or log shows more of it than its label."""
-    entrance = Entrance(city, "escalation")
-    await entrance.open()
     me, other = await somebody(office.service, "handler", "CGJ"), await somebody(office.service, "handler", "CGJ")
     secret = office.box.address(f"/own?+X-Key={ALARM}")
     async with browser_of(entrance) as mine, browser_of(entrance) as theirs:
@@ -92,13 +90,12 @@ async def test_people_set_their_own_channels(city: City, office: NoticeOffice) -
     assert not any(ALARM.encode() in row.sealed for row in stored)
     await until(lambda: _noted(office), "the audit")
     assert not await office.rows("select 1 from audit where asked::text like :what", what=f"%{ALARM}%")
-    await entrance.close()
 
 
-async def test_a_label_shows_nobodys_address_and_the_account_leads_there(city: City, office: NoticeOffice) -> None:
+async def test_a_label_shows_nobodys_address_and_the_account_leads_there(
+    city: City, office: NoticeOffice, entrance: Entrance
+) -> None:
     """INVARIANT: a label shows nobody's number or address whole."""
-    entrance = Entrance(city, "escalation")
-    await entrance.open()
     me = await somebody(office.service, "handler", "CGJ")
     async with browser_of(entrance) as mine:
         await sign_in(mine, (await account_of(office.service, me)).username)
@@ -107,7 +104,6 @@ async def test_a_label_shows_nobodys_address_and_the_account_leads_there(city: C
         added = await mine.post("/api/v1/notices/channels", json=mail)
         assert added.json()["label"] == "E-Mail · mailtos://d***@smtp.example.cn/w***@example.cn"
         assert "wang@" not in (await mine.get("/account/notices")).text
-    await entrance.close()
 
 
 async def _noted(office: NoticeOffice) -> bool:

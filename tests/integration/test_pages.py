@@ -1,34 +1,17 @@
 """The dashboard below the browser: its sessions and headers. On the real city."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 
 from support.city import City
 from support.entrance import Entrance
 from support.listening import enters, visiting
-from support.window import OPERATOR, Somebody, somebody
+from support.window import OPERATOR, Somebody
 from whistle_shared.auth import disable_account, hold_account
 
 STREAM = "/live?topic=dashboard"
-
-
-@pytest_asyncio.fixture
-async def entrance(city: City) -> AsyncIterator[Entrance]:
-    """The escalation service at a port of this machine."""
-    opened = Entrance(city, "escalation")
-    await opened.open()
-    yield opened
-    await opened.close()
-
-
-@pytest_asyncio.fixture
-async def viewer(city: City) -> Somebody:
-    """Somebody who sees the whole district."""
-    return await somebody(city.services["escalation"], "arbitrator", "*")
 
 
 # -- sessions

@@ -8,7 +8,7 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from support.city import City
-from support.entrance import Entrance
+from support.entrance import Entrance, opened
 from support.window import Somebody, somebody
 from whistle_intake.api.forms import EXAMPLE
 from whistle_shared.db.tables import audit
@@ -19,10 +19,8 @@ BLOWING = {**EXAMPLE, "title": "页面吹哨"}
 @pytest_asyncio.fixture
 async def entrance(city: City) -> AsyncIterator[Entrance]:
     """The intake service at a port of this machine."""
-    opened = Entrance(city, "intake")
-    await opened.open()
-    yield opened
-    await opened.close()
+    async with opened(city, "intake") as entrance:
+        yield entrance
 
 
 @asynccontextmanager

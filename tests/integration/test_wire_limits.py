@@ -15,7 +15,7 @@ import pytest_asyncio
 from starlette.types import Message
 
 from support.city import City
-from support.entrance import Entrance
+from support.entrance import Entrance, opened
 from support.line import Line
 from whistle_shared.errors import Unavailable
 from whistle_shared.runtime.protocol import Bounds
@@ -30,10 +30,8 @@ MIB = 1024 * 1024
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def entrance(standing_city: City) -> AsyncIterator[Entrance]:
-    opened = Entrance(standing_city, "intake", TIGHT)
-    await opened.open()
-    yield opened
-    await opened.close()
+    async with opened(standing_city, "intake", TIGHT) as entrance:
+        yield entrance
 
 
 def told(answer: httpx.Response, status: int) -> None:

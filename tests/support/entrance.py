@@ -67,3 +67,14 @@ class Entrance:
         async with self._city.without(self._producer):
             yield
         await self.open()
+
+
+@asynccontextmanager
+async def opened(city: City, producer: str, bounds: Bounds | None = None) -> AsyncIterator[Entrance]:
+    """One service at a port of this machine, for as long as the block lasts."""
+    entrance = Entrance(city, producer, bounds)
+    await entrance.open()
+    try:
+        yield entrance
+    finally:
+        await entrance.close()
