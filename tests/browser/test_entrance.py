@@ -35,6 +35,7 @@ async def test_a_new_administrator_goes_from_the_initial_password_to_the_list(vi
         await expect(page.locator(".codes li")).to_have_count(10)
         code = await page.locator(".codes li").first.inner_text()
         await page.get_by_role("link", name="已保存，继续").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("账号")
         await expect(page.locator("nav.places")).to_contain_text("令牌")
         await page.locator("details.menu > summary").click()
         await page.get_by_role("button", name="退出", exact=True).click()

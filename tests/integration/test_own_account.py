@@ -45,8 +45,8 @@ async def test_an_initial_password_opens_nothing_but_the_choice_of_another(door:
         assert 'name="current_password"' not in page.text
         assert 'autocomplete="new-password"' in page.text
         answer = await seat.post("/account/password", new_password=OTHER, repeated=OTHER)
-        assert answer.headers["location"] == "/account"
-        assert (await seat.get("/account")).headers["location"] == "/account/second-factor"
+        assert answer.headers["location"] == "/admin/accounts"
+        assert (await seat.get("/admin/accounts")).headers["location"] == "/account/second-factor"
     assert not (await account_of(service, person)).must_change
 
 
@@ -80,7 +80,7 @@ async def test_a_password_takes_the_present_one_and_itself_twice(service: Servic
         differ = await seat.post("/account/password", current_password=PASSWORD, new_password=OTHER, repeated="x")
         assert (differ.status_code, "两次输入的新密码不一样" in differ.text) == (422, True)
         done = await seat.post("/account/password", current_password=PASSWORD, new_password=OTHER, repeated=OTHER)
-        assert done.status_code == 303
+        assert (done.status_code, done.headers["location"]) == (303, "/account")
         old = await seat.post("/sign-in", username=person.username, password=PASSWORD)
         assert old.status_code == 401
     assert len(await deeds(service, "password_refused", person.account_id)) == 1
@@ -344,6 +344,13 @@ async def test_a_changed_role_ends_every_session(service: Service) -> None:
             held = await hold_account(unit, person.account_id)
             await change_person(unit, OPERATOR, held, NewPerson("王建国", "operations", "*"))
         assert (await seat.get("/account")).status_code == 303
+
+
+async def test_whoever_comes_to_the_beginning_gets_the_first_page_that_is_theirs(door: City) -> None:
+    for name in ("escalation", "dispatch", "department.hosted"):
+        service = door.services[name]
+        async with window(service, await somebody(service, "administrator", second_factor=True)) as seat:
+            assert (await seat.get("/")).headers["location"] == "/admin/accounts", name
 
 
 async def test_a_role_without_the_right_gets_a_page_that_says_so(door: City) -> None:

@@ -17,17 +17,22 @@ from whistle_shared.entrance import (
     tokens_page,
 )
 from whistle_shared.entrance.doorkeeper import Doorkeeper
-from whistle_shared.entrance.letting_in import home_path
-from whistle_shared.pages import Live, PageRoute, Place, elsewhere, pages_for, visitor
+from whistle_shared.pages import Live, PageRoute, Place, elsewhere, home_path, mark, pages_for, visitor
 from whistle_shared.runtime import Service
 
 _PACKAGE = Path(__file__).parent
+_PLACES = (
+    Place("/admin/accounts", mark("账号"), "users", "account.manage"),
+    Place("/admin/tokens", mark("令牌"), "key", "account.manage"),
+    Place("/admin/audit", mark("审计"), "clipboard-list", "audit.read"),
+)
 
 
 def install(service: Service, package: Path | None = None, places: Sequence[Place] = ()) -> Live:
     """Give a service its entrance. `package`: where the service's own `templates/` and `locale/` lie; `places`: its
-    pages, in the order of the header. Returns the service's live pages, for it to add its topics."""
-    live = pages_for(service, [folder for folder in (package, _PACKAGE) if folder is not None], places)
+    pages, in the order of the header, after those of whoever administers. Returns the service's live pages, for it to
+    add its topics."""
+    live = pages_for(service, [folder for folder in (package, _PACKAGE) if folder is not None], (*_PLACES, *places))
     service.app.state.doorkeeper = Doorkeeper(service)
     for room in (sign_in, own_account, own_second_factor, accounts_page, tokens_page, audit_page):
         service.app.include_router(room.router)

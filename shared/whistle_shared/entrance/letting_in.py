@@ -15,7 +15,6 @@ from fastapi import Request, Response
 from whistle_shared.auth import (
     LASTING,
     Account,
-    Caller,
     adjust_account,
     end_sessions,
     find_account,
@@ -25,7 +24,7 @@ from whistle_shared.auth import (
 from whistle_shared.db import Unit, note
 from whistle_shared.entrance.doorkeeper import TurnedAway, own_deed
 from whistle_shared.keyring import Unreadable
-from whistle_shared.pages import elsewhere, set_cookie
+from whistle_shared.pages import elsewhere, home_path, set_cookie
 from whistle_shared.runtime import Service, find_session_of, session_cookie
 from whistle_shared.timesource import wall_now
 
@@ -92,11 +91,6 @@ def give_session(request: Request, service: Service, answer: Response, secret: s
     set_cookie(request, answer, session_cookie(service, request), secret, LASTING)
     if _half_cookie(service, request) in request.cookies:
         set_cookie(request, answer, _half_cookie(service, request), "", _HALF_WAY)
-
-
-def home_path(request: Request, caller: Caller) -> str:
-    """The first page for somebody who wants none in particular."""
-    return next((place.path for place in request.app.state.places if caller.has(place.right)), "/account")
 
 
 async def half_way(request: Request, service: Service) -> HalfWay | None:

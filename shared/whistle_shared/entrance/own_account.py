@@ -32,6 +32,7 @@ from whistle_shared.pages import (
     busy,
     elsewhere,
     form_of,
+    home_path,
     render,
     texts_of,
 )
@@ -128,7 +129,7 @@ async def change_password(request: Request, service: Here, session: SignedInSess
         deed = own_deed(request, held.caller, "account.password")
         await set_password(unit, deed, "account.password", held, hashed, must_change=False)
         secret = await fresh_session(unit, request, service, held, second_factor=session.second_factor)
-    answer = elsewhere(request, "/account")
+    answer = elsewhere(request, home_path(request, held.caller) if account.must_change else "/account")
     give_session(request, service, answer, secret)
     return answer
 

@@ -16,7 +16,17 @@ from whistle_shared.entrance.letting_in import fresh_session, give_session
 from whistle_shared.entrance.own_account import account_of, held_of
 from whistle_shared.entrance.sign_in import told
 from whistle_shared.keyring import Unreadable
-from whistle_shared.pages import ElseFirst, PageRoute, SignedInSession, busy, elsewhere, form_of, render, texts_of
+from whistle_shared.pages import (
+    ElseFirst,
+    PageRoute,
+    SignedInSession,
+    busy,
+    elsewhere,
+    form_of,
+    home_path,
+    render,
+    texts_of,
+)
 from whistle_shared.runtime import Here, Service
 from whistle_shared.timesource import wall_now
 from whistle_shared.web import TooMany
@@ -64,7 +74,8 @@ async def set_up_second_factor(request: Request, service: Here, session: SignedI
         sealed = factor.seal_secret(service.keyring, held.account_id, secret)
         await set_second_factor(unit, own_deed(request, held.caller, ""), held, sealed, step, digests)
         cookie = await fresh_session(unit, request, service, held, second_factor=True)
-    answer = render(request, "recovery_codes.html", codes=codes)
+    onward = home_path(request, held.caller) if session.owes else "/account"
+    answer = render(request, "recovery_codes.html", codes=codes, onward=onward)
     give_session(request, service, answer, cookie)
     return answer
 
@@ -82,7 +93,7 @@ async def renew_recovery_codes(request: Request, service: Here, session: SignedI
         held = await held_of(unit, request, service, session)
         digests = [factor.digest_of_code(held.account_id, code) for code in codes]
         set_recovery(unit, own_deed(request, held.caller, ""), held, digests)
-    return render(request, "recovery_codes.html", codes=codes)
+    return render(request, "recovery_codes.html", codes=codes, onward="/account")
 
 
 @router.post("/account/second-factor/end")

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request, Response
 
 from whistle_shared.auth import Forbidden
 from whistle_shared.entrance.doorkeeper import Doorkeeper, TurnedAway
-from whistle_shared.entrance.letting_in import half_way, home_path, leave, local_path, receive
+from whistle_shared.entrance.letting_in import half_way, leave, local_path, receive
 from whistle_shared.errors import Unavailable
-from whistle_shared.pages import ElseFirst, PageRoute, busy, duration, elsewhere, form_of, render, texts_of
+from whistle_shared.pages import ElseFirst, PageRoute, busy, duration, elsewhere, form_of, home_path, render, texts_of
 from whistle_shared.runtime import Here, SignedIn
 from whistle_shared.web import TooMany
 

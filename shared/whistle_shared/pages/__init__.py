@@ -34,7 +34,7 @@ from whistle_shared.pages.rendering import (
 )
 from whistle_shared.pages.sentences import SENTENCES, kind, told
 from whistle_shared.pages.templating import Templates
-from whistle_shared.pages.visitors import SIGN_IN, ElseFirst, SignedInSession, admit, is_welcome, visitor
+from whistle_shared.pages.visitors import SIGN_IN, ElseFirst, SignedInSession, admit, home_path, is_welcome, visitor
 from whistle_shared.pages.words import CLOCKS, ROAD, RUNGS, SHANGHAI, VOCABULARY, Words, iso, mark, midnight
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "form_of",
     "fragment",
     "grid_at",
+    "home_path",
     "id_in",
     "is_welcome",
     "iso",

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from whistle_shared.auth import Caller, Right, Session
+from whistle_shared.auth import Caller, Forbidden, Right, Session
 from whistle_shared.runtime import Service, SignedIn, use_session_of
 
 SIGN_IN = "/sign-in"
+_ACCOUNT = "/account"
 _PAGES = {"password": "/account/password", "second factor": "/account/second-factor"}
 
 
@@ -34,14 +35,26 @@ def admit(session: Session | None, right: Right | None = None) -> Caller:
     return session.caller
 
 
+def home_path(request: Request, caller: Caller) -> str:
+    """The first page for somebody who wants none in particular."""
+    return next((place.path for place in request.app.state.places if caller.has(place.right)), _ACCOUNT)
+
+
 def visitor(right: Right | None = None) -> Any:
     """For the signature of a page's route, `Annotated[Caller, visitor("audit.read")]`: whoever is signed in, if their
-    role has this right. Who is not is sent where that can be mended (`PageRoute` answers)."""
+    role has this right. Who is not is sent where that can be mended (`PageRoute` answers); whoever comes to `/`, to the
+    first page that is theirs, if there is one."""
 
     async def admitted(request: Request, session: SignedIn) -> Caller:
         if session is not None:
             request.state.caller = session.caller
-        return admit(session, right)
+        try:
+            return admit(session, right)
+        except Forbidden:
+            home = home_path(request, request.state.caller)
+            if request.url.path != "/" or home == _ACCOUNT:
+                raise
+            raise ElseFirst(home) from None
 
     return Depends(admitted)
 
