@@ -144,12 +144,11 @@ async def test_english_by_a_switch_that_is_remembered(visitor: Visitor, city: Ci
 
 
 async def test_dark_by_the_device_or_by_a_switch(visitor: Visitor) -> None:
-    background = "() => getComputedStyle(document.body).backgroundColor"
     async with visitor.signed_in(color_scheme="dark") as page:
-        assert await page.evaluate(background) == "rgb(11, 18, 29)"
+        await expect(page.locator("body")).to_have_css("background-color", "rgb(11, 18, 29)")
         await page.locator(".menu > summary").click()
         await page.get_by_role("link", name="浅色").click()
-        assert await page.evaluate(background) == "rgb(243, 245, 248)"
+        await expect(page.locator("body")).to_have_css("background-color", "rgb(243, 245, 248)")
 
 
 async def test_a_phone_needs_no_sideways_scrolling(visitor: Visitor, city: City) -> None:

@@ -82,6 +82,7 @@ async def test_a_task_from_the_stairwell(visitor: Visitor, city: City, tmp_path:
     picture = photo(tmp_path)
     async with visitor.signed_in("/", **_AT_THE_DESK, **_PHONE, **_HERE) as page:
         await page.get_by_role("link", name="井盖缺失").first.click()
+        await page.wait_for_load_state()
         first = page.locator(".next-act button")
         await expect(first).to_have_text("签收")
         await first.click()

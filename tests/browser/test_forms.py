@@ -15,8 +15,8 @@ from browser.test_street import confirms, says
 from support.answers import expect as answered
 from support.city import City
 
-_DESK: dict[str, Any] = {"service": "department", "role": "handler", "scope": "CGJ"}
-_STREET: dict[str, Any] = {"service": "intake", "role": "street_initiator", "scope": "S01"}
+DESK: dict[str, Any] = {"service": "department", "role": "handler", "scope": "CGJ"}
+STREET: dict[str, Any] = {"service": "intake", "role": "street_initiator", "scope": "S01"}
 _LEADER: dict[str, Any] = {"service": "intake", "role": "street_approver", "scope": "S13"}
 _LOST = "ERR_FAILED"
 _CUT = ("ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION", "401")
@@ -77,7 +77,7 @@ async def test_a_form_waits_for_its_photo_and_is_empty_afterwards(visitor: Visit
         await route.continue_()
 
     address = await task_page(city, urgency="critical", kind="emergency")
-    async with visitor.signed_in(address, **_DESK) as page:
+    async with visitor.signed_in(address, **DESK) as page:
         await acknowledges(page)
         await page.locator(".next-act button").click()
         await page.route("**/api/v1/photos*", slowly)
@@ -101,7 +101,7 @@ async def test_a_form_is_not_sent_when_its_photo_did_not_arrive(visitor: Visitor
         await refused.wait()
         await route.abort()
 
-    async with visitor.signed_in(await task_page(city), **_DESK) as page:
+    async with visitor.signed_in(await task_page(city), **DESK) as page:
         await acknowledges(page)
         await page.locator(".next-act button").click()
         await page.route("**/api/v1/photos*", fails)
@@ -121,7 +121,7 @@ async def test_a_lost_answer_does_not_stand_in_the_next_ones_way(visitor: Visito
     for street in ("S01", "S02"):
         await city.street(street).blows(category="0701")
     await city.settles()
-    async with visitor.signed_in("/", **_DESK) as page:
+    async with visitor.signed_in("/", **DESK) as page:
         waiting = page.locator("[data-panel=inbox_waiting] [data-row]")
         await expect(waiting).to_have_count(2)
         await page.route("**/acknowledgement", once_lost())
@@ -136,7 +136,7 @@ async def test_a_lost_answer_does_not_stand_in_the_next_ones_way(visitor: Visito
 async def test_sent_again_after_a_lost_answer_it_counts_once(visitor: Visitor, city: City) -> None:
     """INVARIANT: sent again after a lost answer, it counts once."""
     visitor.may_fail = (_LOST,)
-    async with visitor.signed_in(await task_page(city), **_DESK) as page:
+    async with visitor.signed_in(await task_page(city), **DESK) as page:
         await acknowledges(page)
         await page.route("**/arrival", once_lost())
         arrivals = sent_to(page, "/arrival")
@@ -154,7 +154,7 @@ async def test_a_plan_is_gathered_from_its_rows(visitor: Visitor, city: City) ->
     """What is wrong with a step is said beside it; afterwards the list is as short as it was."""
     visitor.may_fail = ("422",)
     address = await task_page(city, kind="key_work", urgency="urgent")
-    async with visitor.signed_in(address, **_DESK) as page:
+    async with visitor.signed_in(address, **DESK) as page:
         await page.locator(".next-act button").click()
         await page.get_by_role("button", name="填报处置方案").click()
         steps = page.locator("#step-plan [data-item]")
@@ -184,7 +184,7 @@ async def test_the_minutes_of_one_meeting_do_not_go_along_with_the_next(visitor:
         said = {"starts_at": starts_at, "place": "三楼", "agenda": agenda, "departments": ["CGJ"]}
         answered(await street.tries_to_step(whistle, "meetings", said), 201)
     await city.passes(hours=2)
-    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **_STREET) as page:
+    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **STREET) as page:
         minutes = sent_to(page, "/minutes")
         for agenda in ("第一次", "第二次"):
             await page.locator("#desk .duty", has_text=agenda).get_by_role("button", name="提交纪要").click()
@@ -194,7 +194,7 @@ async def test_the_minutes_of_one_meeting_do_not_go_along_with_the_next(visitor:
                 await row.locator("[data-of=department]").select_option("CGJ")
                 await row.locator("[data-of=title]").fill("施划停车位")
             await confirms(page, "#minutes")
-            await expect(page.locator("#desk .duty", has_text=agenda)).to_contain_text("纪要")
+            await expect(page.locator("#desk .duty", has_text=agenda).locator("summary")).to_contain_text("纪要")
         first, second = [body_of(sent) for sent in minutes]
         assert first["items"] == [{"department": "CGJ", "title": "施划停车位", "limit": "5d@work"}]
         assert "items" not in second
@@ -232,7 +232,7 @@ async def test_an_older_page_does_not_stand_over_a_newer_push(visitor: Visitor, 
         await held.wait()
         await route.fulfill(response=answer)
 
-    async with visitor.signed_in(address, **_DESK) as page:
+    async with visitor.signed_in(address, **DESK) as page:
         await page.evaluate(_COUNT)
         await page.route(re.compile(f"{address}$"), slowly)
         await page.get_by_role("button", name="记录进展").click()
@@ -242,7 +242,8 @@ async def test_an_older_page_does_not_stand_over_a_newer_push(visitor: Visitor, 
         await office.logs(whistle, "后到的话")
         await expect(page.locator(".timeline")).to_contain_text("后到的话")
         before = await page.evaluate("() => window.fresh")
-        held.set()
+        async with page.expect_response(re.compile(f"{address}$")):
+            held.set()
         await page.wait_for_function("(before) => window.fresh > before", arg=before)
         await expect(page.locator(".timeline")).to_contain_text("后到的话", timeout=8_000)
 
@@ -250,7 +251,7 @@ async def test_an_older_page_does_not_stand_over_a_newer_push(visitor: Visitor, 
 async def test_a_new_build_waits_for_whoever_is_writing(visitor: Visitor, city: City) -> None:
     whistle = await city.street("S01").blows(category="0701")
     await city.settles()
-    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **_STREET) as page:
+    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **STREET) as page:
         await page.evaluate("() => { document.body.dataset.build = 'older'; window.untouched = true; }")
         await page.get_by_role("button", name="撤哨").click()
         await page.fill("#withdraw-reason", "还在写")
@@ -276,7 +277,7 @@ async def test_what_is_missing_is_said_by_us_also_in_a_form_that_was_shown_anew(
     visitor.may_fail = ("422",)
     await city.street("S01").blows(category="0701")
     await city.settles()
-    async with visitor.signed_in("/handover", **_DESK) as page:
+    async with visitor.signed_in("/handover", **DESK) as page:
         await page.fill("#successor", "李强")
         await page.get_by_role("button", name="交班", exact=True).click()
         await expect(page.locator("main")).to_contain_text("等待接班人用自己的账号逐件确认")
@@ -288,7 +289,7 @@ async def test_photos_are_fetched_again_before_their_addresses_end(visitor: Visi
     """Also when the page around them was shown anew: what was fetched stays."""
     whistle = await city.street("S01").blows(category="0701", departments=["CGJ"])
     await city.settles()
-    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **_STREET) as page:
+    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **STREET) as page:
         await page.clock.install()
         await page.reload()
         photos = page.locator("[hx-get$='/photos']:not(.htmx-request)")
@@ -303,12 +304,13 @@ async def test_photos_are_fetched_again_before_their_addresses_end(visitor: Visi
 
 
 async def test_what_one_person_typed_is_not_shown_to_the_next(visitor: Visitor) -> None:
-    async with visitor.signed_in("/blow", **_STREET) as page:
+    async with visitor.signed_in("/blow", **STREET) as page:
         await says(page)
         await page.context.clear_cookies()
         await page.goto(page.url)
         await visitor.signs_in(page, await visitor.somebody("street_initiator", "S01", service="intake"))
         await expect(page.locator("#matter")).to_be_visible()
+        await page.wait_for_load_state()
         await expect(page.locator("#title")).to_have_value("")
         await page.fill("#title", "另一个人写的")
         await page.locator(".menu > summary").click()
@@ -327,7 +329,7 @@ async def test_a_joining_that_failed_makes_no_second_draft(visitor: Visitor, cit
         failed.append(route.request.url)
         await (route.abort() if len(failed) == 1 else route.continue_())
 
-    async with visitor.signed_in("/blow", **_STREET) as page:
+    async with visitor.signed_in("/blow", **STREET) as page:
         await page.route("**/joining", fails)
         drafts = sent_to(page, "/api/v1/drafts")
         mended: list[Any] = []
@@ -345,7 +347,7 @@ async def test_a_joining_that_failed_makes_no_second_draft(visitor: Visitor, cit
 
 async def test_an_inbox_that_was_signed_out_says_so_aloud(visitor: Visitor, city: City) -> None:
     visitor.may_fail = _CUT
-    async with visitor.signed_in("/", **_DESK) as page:
+    async with visitor.signed_in("/", **DESK) as page:
         await page.get_by_role("button", name="开启提示音").click()
         await expect(page.locator("body")).to_have_attribute("data-alarms", "on")
         await page.wait_for_load_state()
@@ -365,7 +367,7 @@ async def test_an_inbox_that_was_signed_out_says_so_aloud(visitor: Visitor, city
 
 async def test_a_whistle_is_printed_once(visitor: Visitor, city: City) -> None:
     whistle = await city.street("S01").blows(category="0701")
-    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **_STREET) as page:
+    async with visitor.signed_in(f"/whistles/{whistle.whistle_id}", **STREET) as page:
         await page.evaluate("() => { window.printed = 0; window.print = () => { window.printed += 1; }; }")
         await page.get_by_role("button", name="打印").click()
         assert await page.evaluate("() => window.printed") == 1

@@ -42,7 +42,8 @@ async def raises(visitor: Visitor) -> None:
     """The street blows, from its board on."""
     async with visitor.signed_in("/whistles", service="intake", role="street_initiator", scope="S01") as page:
         await tabs_to(page, page.locator(".head a.btn-primary"))
-        await page.keyboard.press("Enter")
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
         await expect(page.locator("#title")).to_be_focused()
         await page.keyboard.type("东门路井盖缺失")
         await expect(page.locator("#suggestions button").first).to_be_visible()
@@ -72,7 +73,8 @@ async def escalates(visitor: Visitor) -> None:
     async with visitor.signed_in("/escalations", role="inspector") as page:
         first = page.locator("main a[href^='/escalations/']").first
         await tabs_to(page, first)
-        await page.keyboard.press("Enter")
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
         await tabs_to(page, page.locator("[data-open='#jump']"))
         await page.keyboard.press("Enter")
         await expect(page.locator("#jump")).to_be_visible()

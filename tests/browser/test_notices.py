@@ -28,6 +28,7 @@ async def test_somebody_sets_how_they_are_told(visitor: Visitor, width: int, hei
         await adds(page, "dingtalk://TOKENabc123")
         rows = page.locator(".channels > li")
         await expect(rows).to_have_count(2)
+        await expect(page.locator("#push")).to_be_visible()
         await expect(rows.nth(0)).to_contain_text("企业微信")
         await expect(rows.nth(0)).to_contain_text("待验证")
         assert "BOTKEY1234567890abcdef" not in await page.content()

@@ -70,9 +70,12 @@ async def reported(city: City) -> list[Any]:
     return await rows(city, "select * from report order by report_id")
 
 
-_STOCKED = (
-    "async () => (await (await caches.open('whistle-report')).keys()).some(({ url }) => url.endsWith('/map.json'))"
-)
+_STOCKED = """async () => {
+  if (!navigator.serviceWorker.controller) return false;
+  const kept = (await (await caches.open('whistle-report')).keys()).map(({ url }) => new URL(url).pathname);
+  const pages = ['/report', '/report/progress', '/map.json'];
+  return pages.every((path) => kept.includes(path)) && kept.some((path) => path.startsWith('/static/'));
+}"""
 _DRAFTED = """() => new Promise((done) => {
   indexedDB.open("whistle-reports").onsuccess = ({ target: { result: base } }) => {
     base.transaction("draft").objectStore("draft").getAll().onsuccess = ({ target }) => {

@@ -87,22 +87,25 @@ function leave(form, told) {
   return then;
 }
 
+/** Whether the page is left now. */
 async function done(form, answer) {
   forget(form);
   clear(form);
   const told = await answer.json().catch(() => null);
   form.dispatchEvent(new CustomEvent("whistle:done", { bubbles: true, detail: told }));
-  if (leave(form, told)) return;
+  if (leave(form, told)) return true;
   form.closest("dialog")?.close();
   if (!form.hasAttribute("data-keep")) form.reset();
-  await refresh();
+  return false;
 }
 
 async function refused(form, answer) {
   if (answer.status === 401) return toast(texts.out, { kind: "danger", link: ["/sign-in", texts.signIn] });
   const problem = await problemOf(answer);
   if (answer.status < 500 && answer.status !== 429) forget(form); // another attempt is another request
-  complain(form, problem);
+  // What stands in a panel, the next push takes away.
+  if (form.closest("[data-panel]")) toast(problem.detail || problem.title, { kind: "danger" });
+  else complain(form, problem);
   form.dispatchEvent(new CustomEvent("whistle:refused", { bubbles: true, detail: { status: answer.status, problem } }));
 }
 
@@ -115,21 +118,34 @@ async function submit(event) {
   const pressed = event.submitter;
   const path = pressed?.dataset.act ?? form.dataset.act;
   const method = form.dataset.method ?? "POST";
+  const free = () => {
+    form.removeAttribute("data-busy");
+    buttons.forEach((button) => { button.disabled = false; });
+    pressed?.classList.remove("btn-loading");
+  };
   form.setAttribute("data-busy", "");
   buttons.forEach((button) => { button.disabled = true; });
   pressed?.classList.add("btn-loading");
   try {
-    if (!(await uploaded(form))) return;
+    if (!(await uploaded(form))) return free();
     const body = bodyOf(form, pressed);
     const answer = await send(path, body, { method, key: keyOf(form, method, path, body) });
-    await (answer.ok ? done : refused)(form, answer);
+    if (!answer.ok) await refused(form, answer);
+    // While the next page is on its way nothing is sent again; whoever comes back goes on.
+    else if (await done(form, answer)) return addEventListener("pageshow", free, { once: true });
+    free();
+    if (!answer.ok) return;
   } catch {
-    toast(texts.unreachable, { kind: "danger" });
-  } finally {
-    form.removeAttribute("data-busy");
-    buttons.forEach((button) => { button.disabled = false; });
-    pressed?.classList.remove("btn-loading");
+    free();
+    return toast(texts.unreachable, { kind: "danger" });
   }
+  await shownAnew(pressed);
+}
+
+/** What else the form can do may be done at once; what was done, only once the page shows what has become of it. */
+async function shownAnew(pressed) {
+  if (pressed) pressed.disabled = true;
+  try { await refresh(); } finally { if (pressed) pressed.disabled = false; }
 }
 
 /** What is missing is told by us, not by the browser: also in a form that a push has brought in since. */

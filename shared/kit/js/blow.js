@@ -35,9 +35,11 @@ export function startBlowing(form) {
     const found = await post("/api/v1/suggestions", said);
     if (!found || !counts()) return;
     const place = $("#suggestions");
-    place.querySelectorAll("button").forEach((chip) => chip.remove());
     place.hidden = found.items.length === 0;
-    for (const one of found.items) {
+    const known = new Map([...place.querySelectorAll("button")].map((chip) => [chip.dataset.category, chip]));
+    const wanted = found.items.map(({ category }) => category);
+    if (wanted.join() !== [...known.keys()].join()) known.forEach((chip) => chip.remove()); // what is under a finger stays
+    for (const one of found.items.filter(({ category }) => !known.get(category)?.isConnected)) {
       const chip = make("button", { type: "button", className: "btn btn-sm suggestion", textContent: lang === "en" ? one.name_en : one.name_zh });
       chip.title = fill(say.because, { words: one.reasons.join(lang === "en" ? ", " : "、") });
       chip.setAttribute("aria-pressed", String(field("category").value === one.category));
@@ -227,4 +229,5 @@ export function startBlowing(form) {
   restore();
   marked();
   follow();
+  suggest(); // for what was written before this script was there
 }

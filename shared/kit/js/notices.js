@@ -35,7 +35,9 @@ async function begin(button) {
 }
 
 if (card && "PushManager" in window && "serviceWorker" in navigator) {
-  card.hidden = false;
+  const show = () => { card.hidden = false; };
+  show();
+  document.addEventListener("whistle:fresh", show);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-push]");
     if (!button) return;

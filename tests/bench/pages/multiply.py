@@ -58,9 +58,12 @@ async def _copies(owner: AsyncEngine, table: Table, whistles: Sequence[str], cop
     names = ", ".join(f'"{column.name}"' for column in columns)
     days = _DAYS if ago else _OPEN_DAYS if table.name == "event_log" else 0
     values = ", ".join(_value(column, days) for column in columns)
+    # In a log the streets' events stand mixed, as they came.
+    order = " order by n, t.position" if "position" in table.c else ""
     statement = text(
         f'insert into "{table.name}" ({names}) select {values} from "{table.name}" t,'
-        f' generate_series(cast(:first as int), cast(:last as int)) n where t."{about}"::text = any(:whistles)'
+        f" generate_series(cast(:first as int), cast(:last as int)) n"
+        f' where t."{about}"::text = any(:whistles){order}'
     )
     for first in range(1, copies + 1, _AT_ONCE):
         said = {"first": first, "last": min(first + _AT_ONCE - 1, copies), "whistles": list(whistles)}

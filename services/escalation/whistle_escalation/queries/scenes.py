@@ -4,7 +4,7 @@ No statement reads more than what is under way, what began in the last two weeks
 is as quick with years of whistles behind it as on its first day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
@@ -21,7 +21,9 @@ from whistle_shared.auth import EVERYWHERE, Caller
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
 _c, _e, _m, _l = tables.clock.c, tables.escalation.c, tables.matter.c, tables.event_log.c
 ABOUT = cast(_l.data["whistle_id"].astext, Uuid)
-_WORST, _NEXT, _FEED, _LOOK_BACK = 6, 20, 30, 20_000
+_WORST, _NEXT, _FEED = 6, 20, 30
+# Positions of the log in which what concerns the caller is looked for: the second only if the first has too little.
+_LOOK_BACK = (2_000, 20_000)
 _QUICK, _SHARE, _MOST = 0.05, 0.05, 2_000
 _MOST_SCENES = 100
 # In words, not as parameters: only so does the planner see that an index has all of them.
@@ -142,9 +144,16 @@ class Scenes:
                 worst=await rows("worst", _worst(caller)),
                 upcoming=await rows("upcoming", _upcoming(caller)),
                 flow=await rows("flow", _flow(caller, today, now)),
-                feed=await rows("feed", _feed(caller, last)),
+                feed=await self._feed(rows, caller, last),
                 stuck=await rows("stuck", _stuck(caller)),
             )
+
+    async def _feed(self, rows: Callable[[str, Any], Awaitable[Sequence[Any]]], caller: Caller, last: int) -> Any:
+        found: Sequence[Any] = ()
+        for far in _LOOK_BACK:
+            if len(found) < _FEED:
+                found = await rows(f"feed of {far}", _feed(caller, last - far))
+        return found
 
     async def _rows(self, connection: AsyncConnection, key: tuple[Any, ...], query: Any) -> Sequence[Any]:
         kept = self._kept.get(key)
@@ -245,9 +254,9 @@ def _flow(caller: Caller, today: datetime, now: datetime) -> Select[Any]:
     return _about_events(query, caller).group_by(_l.key, hour, so_far)
 
 
-def _feed(caller: Caller, last: int) -> Select[Any]:
+def _feed(caller: Caller, beyond: int) -> Select[Any]:
     """The newest events that say something, newest first; a caller who sees little is looked back for only so far."""
-    query = told().where(_l.position > last - _LOOK_BACK)
+    query = told().where(_l.position > beyond)
     return own_events(query, caller).order_by(_l.position.desc()).limit(_FEED)
 
 
