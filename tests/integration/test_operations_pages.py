@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from support.city import City
 from support.waiting import until
@@ -206,3 +207,14 @@ async def test_sums_that_take_long_are_read_behind_the_readers_back(
 
     await until(fresh, "the sums to be read anew")
     assert (await kept.of("department", period)).as_of == city.time.now()
+
+
+async def test_only_what_takes_long_again_is_read_less_often(city: City) -> None:
+    """INVARIANT: reading one part of one scope's scene takes a twentieth of the time at most. Bad luck is no slowness:
+    a feed that was held up once would otherwise be stale for seconds."""
+    engine = city.services["escalation"].engine
+    shown, slow = scenes.Scenes(engine), text("select clock_timestamp(), pg_sleep(0.2)")
+    async with engine.connect() as connection:
+        first, second, third = [await shown._rows(connection, ("feed",), slow) for _ in range(3)]
+    assert first is not second
+    assert second is third

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from whistle_dispatch.domain.book import SHEETS, Book, Cells, Key, book_of, ground_of, key_of
+from whistle_dispatch.domain.book import CALENDAR, SHEETS, Cells, Key, Line, ground_of, key_of, sheet_of
 from whistle_dispatch.domain.pack import Pack
 from whistle_dispatch.domain.terms import limits_of
 from whistle_shared.contracts.vocabulary import Kind, PolicyClock, TaskRole, Urgency
@@ -97,7 +97,9 @@ def effect_of(before: Pack, after: Pack, month: Iterable[Duty]) -> Effect:
 
 def differences(before: Pack, after: Pack) -> Iterable[Difference]:
     """Row by row, sheet by sheet; of the map, the grids that lie elsewhere."""
-    yield from _book_differences(book_of(before), book_of(after))
+    for sheet in SHEETS:
+        if not _same(before, after, sheet):
+            yield from _sheet_differences(sheet, sheet_of(before, sheet), sheet_of(after, sheet))
     old, new = ground_of(before.registry), ground_of(after.registry)
     for grid in sorted({*old, *new}):
         if old.get(grid) != new.get(grid):
@@ -107,19 +109,23 @@ def differences(before: Pack, after: Pack) -> Iterable[Difference]:
             yield Difference(MAP, (grid,), told[0], told[1])
 
 
-def _book_differences(before: Book, after: Book) -> Iterable[Difference]:
-    for sheet in SHEETS:
-        old = {key_of(sheet, line.cells): line.cells for line in before[sheet]}
-        new = {key_of(sheet, line.cells): line.cells for line in after[sheet]}
-        for key in [*old, *(key for key in new if key not in old)]:
-            was, becomes = old.get(key), new.get(key)
-            if was is None or becomes is None:
-                yield Difference(sheet, key, was, becomes)
-            elif was != becomes:
-                other = [column for column in SHEETS[sheet] if was[column] != becomes[column]]
-                yield Difference(
-                    sheet, key, {name: was[name] for name in other}, {name: becomes[name] for name in other}
-                )
+def _same(before: Pack, after: Pack, sheet: str) -> bool:
+    """At a glance, before anything is put into words: of most sheets nothing has changed."""
+    if sheet in CALENDAR:
+        return before.calendars == after.calendars
+    return bool(getattr(before.registry, sheet) == getattr(after.registry, sheet))
+
+
+def _sheet_differences(sheet: str, before: Iterable[Line], after: Iterable[Line]) -> Iterable[Difference]:
+    old = {key_of(sheet, line.cells): line.cells for line in before}
+    new = {key_of(sheet, line.cells): line.cells for line in after}
+    for key in [*old, *(key for key in new if key not in old)]:
+        was, becomes = old.get(key), new.get(key)
+        if was is None or becomes is None:
+            yield Difference(sheet, key, was, becomes)
+        elif was != becomes:
+            other = [column for column in SHEETS[sheet] if was[column] != becomes[column]]
+            yield Difference(sheet, key, {name: was[name] for name in other}, {name: becomes[name] for name in other})
 
 
 def _limits(before: Registry, after: Registry, duties: Iterable[Duty]) -> Iterable[OtherLimit]:

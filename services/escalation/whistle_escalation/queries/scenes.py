@@ -95,13 +95,16 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    """`took`: seconds, of the last reading; `takes`: of the last two the shorter, for one may have had bad luck."""
+
     rows: Sequence[Any]
     read_at: float
     took: float
+    takes: float
 
     @property
     def holds(self) -> bool:
-        return self.took > _QUICK and monotonic() - self.read_at < self.took / _SHARE
+        return self.takes > _QUICK and monotonic() - self.read_at < self.takes / _SHARE
 
 
 class Scenes:
@@ -163,7 +166,8 @@ class Scenes:
         rows: Sequence[Any] = (await connection.execute(query)).all()
         if len(self._kept) > _MOST:
             self._kept.clear()
-        self._kept[key] = _Kept(rows, began, monotonic() - began)
+        took = monotonic() - began
+        self._kept[key] = _Kept(rows, began, took, min(took, kept.took) if kept is not None else 0.0)
         return rows
 
 
