@@ -139,7 +139,8 @@ async function submit(event) {
     free();
     return toast(texts.unreachable, { kind: "danger" });
   }
-  await shownAnew(pressed);
+  // A dialog is shut, and may be opened for another one at once.
+  await shownAnew(form.closest("dialog") ? null : pressed);
 }
 
 /** What else the form can do may be done at once; what was done, only once the page shows what has become of it. */
