@@ -1,4 +1,5 @@
-"""How long the fuzzers go on (WHISTLE_FUZZ_MINUTES, set by `make fuzz`; else briefly), and what they tell last."""
+"""How long the fuzzers go on (WHISTLE_FUZZ_MINUTES, set by `make fuzz`), and what they tell last. Without it they go on
+briefly and with the same cases every time: what a change has broken shows, and what it has not does not."""
 
 import os
 from dataclasses import dataclass, field

@@ -14,7 +14,7 @@ import orjson
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import text
 
-from fuzz.conftest import Tally
+from fuzz.conftest import MINUTES, Tally
 from support.city import City
 from support.mutations import Message, messages
 from support.stack import room_of
@@ -60,6 +60,7 @@ def some(city: City, producer: str, raws: list[dict[str, Any]], number: int) -> 
         max_examples=number,
         database=None,
         deadline=None,
+        derandomize=not MINUTES,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -27,6 +27,7 @@ LISTS = [
     ("dispatch", "/precedents"),
     ("dispatch", "/requests"),
     ("dispatch", "/appeals"),
+    ("dispatch", "/registry/versions"),
     ("department.hosted", "/tasks"),
     ("department.hosted", "/letters"),
     ("department.hosted", "/meetings"),
@@ -44,6 +45,7 @@ QUERIES = {
     "row39 a fraction": "limit=1.5",
     "row39 a forged cursor": "cursor=forged",
     "row39 a long cursor": "cursor=" + "9" * 400,
+    "row39 a cursor beyond int8": f"cursor={2**63}",
     "row39 NUL in a cursor": "cursor=%00",
     "row39 a cursor of braces": "cursor={00000000-0000-0000-0000-00000000000}",
 }
@@ -55,6 +57,15 @@ async def test_a_page_that_cannot_be_is_refused(door: City, producer: str, path:
     role = {"role": "department_head", "scope": "CGJ"} if producer.startswith("department") else {}
     problem = refused(await door.call(producer, "GET", f"/api/v1{path}?{QUERIES[name]}", **role), 422)
     assert names(problem) == [QUERIES[name].partition("=")[0]]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30])
+async def test_row39_there_is_no_version_of_such_a_number(door: City, number: int) -> None:
+    asked = f"/api/v1/registry/versions/{number}"
+    assert names(refused(await door.call("dispatch", "GET", asked), 422)) == ["number"]
+    body = {"base": 1, "reason": "回到从前"}
+    problem = refused(await door.call("dispatch", "POST", f"{asked}/restoration", json=body), 422)
+    assert names(problem) == ["number"]
 
 
 FILTERS = [

@@ -194,6 +194,13 @@ async def test_the_page_that_was_asked_for_comes_after_the_second_factor_too(ser
 # -- what is wrong at the door
 
 
+async def test_whoever_comes_to_the_beginning_gets_the_first_page_that_is_theirs(door: City) -> None:
+    for name in ("escalation", "dispatch", "department.hosted"):
+        service = door.services[name]
+        async with window(service, await somebody(service, "administrator", second_factor=True)) as seat:
+            assert (await seat.get("/")).headers["location"] == "/admin/accounts", name
+
+
 async def test_a_wrong_password_keeps_the_name_and_tells_nothing(service: Service) -> None:
     person = await somebody(service)
     async with window(service) as seat:

@@ -346,13 +346,6 @@ async def test_a_changed_role_ends_every_session(service: Service) -> None:
         assert (await seat.get("/account")).status_code == 303
 
 
-async def test_whoever_comes_to_the_beginning_gets_the_first_page_that_is_theirs(door: City) -> None:
-    for name in ("escalation", "dispatch", "department.hosted"):
-        service = door.services[name]
-        async with window(service, await somebody(service, "administrator", second_factor=True)) as seat:
-            assert (await seat.get("/")).headers["location"] == "/admin/accounts", name
-
-
 async def test_a_role_without_the_right_gets_a_page_that_says_so(door: City) -> None:
     escalation = door.services["escalation"]
     async with window(escalation, await somebody(escalation, "informant", "S01")) as seat:

@@ -28,9 +28,10 @@ EVERYBODY = INFORMANT | STREET_SIDE | WORKERS | LOOKERS | ADMINISTRATOR | AUDITO
 @dataclass(frozen=True, slots=True)
 class Row:
     """`about`: the kind of the story's object; None: a list, or something new. `gives`: what those who may are
-    answered. `refuses`: roles that see the object and may still not (403). `strange`: what those are answered for whom
-    the object does not exist. `harmless`: the body of those who may, where `body` would change something. `elsewhere`:
-    a form that comes from somebody else's page."""
+    answered. `refuses`: roles that see the object and may still not (403). `leads_on`: those that are sent on to a
+    page that is theirs (303). `strange`: what those are answered for whom the object does not exist. `harmless`: the
+    body of those who may, where `body` would change something. `elsewhere`: a form that comes from somebody else's
+    page."""
 
     who: frozenset[str] = EVERYBODY
     about: str | None = None
@@ -38,6 +39,7 @@ class Row:
     body: Any = None
     door: Door = "api"
     refuses: frozenset[str] = frozenset()
+    leads_on: frozenset[str] = frozenset()
     strange: int = 404
     harmless: Any = None
     query: str = ""
@@ -76,6 +78,11 @@ def form(who: frozenset[str], about: str | None = None, gives: int = 303, body: 
 
 def page(who: frozenset[str], about: str | None = None) -> tuple[Row]:
     return (Row(who, about, door="page"),)
+
+
+def beginning(who: frozenset[str]) -> tuple[Row]:
+    """The page at `/`: whoever administers begins elsewhere."""
+    return (Row(who, door="page", leads_on=ADMINISTRATOR | AUDITOR),)
 
 
 def live(**topics: Row) -> Table:

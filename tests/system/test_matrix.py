@@ -167,7 +167,7 @@ def expects(row: Row, walker: Walker, thing: Thing | None) -> str:
             return f"{row.gives}"
         return "303 to sign in" if row.door == "page" else "401"
     if walker.role not in row.who:
-        return "403"
+        return "303" if walker.role in row.leads_on else "403"
     if thing is not None and not walker.sees(thing):
         return f"{row.strange}"
     return "403" if walker.role in row.refuses else f"{row.gives}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from whistle_dispatch import commands, domain, store
@@ -57,7 +57,9 @@ SheetName = Literal[
     "days",
 ]
 DryRun = Annotated[bool, Query(description="Only say what it would change")]
-Number = Annotated[int, Field(ge=0, le=2**62)]
+_MOST = 2**62
+Number = Annotated[int, Field(ge=0, le=_MOST)]
+VersionNumber = Annotated[int, Path(ge=1, le=_MOST, description="Counts the versions")]
 
 
 class ChangeRow(Strict):
@@ -159,7 +161,7 @@ class EditionDetail(EditionView):
 async def list_versions(
     caller: Annotated[Caller, may("dispatch.read")],
     service: Here,
-    cursor: Annotated[int | None, Query(ge=1, description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=_MOST, description="`next_cursor` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[EditionView]:
     found = await editions.editions(service.engine, after=cursor, limit=limit)
@@ -168,7 +170,9 @@ async def list_versions(
 
 
 @router.get("/versions/{number}", summary="What a version changed")
-async def read_version(number: int, caller: Annotated[Caller, may("dispatch.read")], service: Here) -> EditionDetail:
+async def read_version(
+    number: VersionNumber, caller: Annotated[Caller, may("dispatch.read")], service: Here
+) -> EditionDetail:
     """The first one has nothing before it."""
     one, before = await editions.edition(service.engine, number)
     found = [] if before is None else await difference(service, before, one)
@@ -211,7 +215,7 @@ async def change(
 
 @router.post("/versions/{number}/restoration", response_model=RevisionView, summary="Put a version back")
 async def restore(
-    number: int,
+    number: VersionNumber,
     body: Restore,
     caller: Annotated[Caller, may("registry.write")],
     service: Here,
@@ -248,7 +252,7 @@ async def import_(
     caller: Annotated[Caller, may("registry.write")],
     service: Here,
     request: Request,
-    base: Annotated[int, Query(ge=0, le=2**62, description="The version that it was made of")],
+    base: Annotated[int, Query(ge=0, le=_MOST, description="The version that it was made of")],
     reason: Annotated[Text, Query(max_length=500, description="Why; it stands in the address, which may have 8 KiB")],
     dry_run: DryRun = False,
     key: OptionalIdempotencyKey = None,

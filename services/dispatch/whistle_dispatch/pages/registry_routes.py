@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from whistle_dispatch import domain
-from whistle_dispatch.api.revisions import SheetName, difference
+from whistle_dispatch.api.revisions import SheetName, VersionNumber, difference
 from whistle_dispatch.pages import registry as view
 from whistle_dispatch.queries import editions
 from whistle_shared.auth import Caller
@@ -59,9 +59,7 @@ async def versions(
 
 
 @pages.get("/registry/versions/{number}", summary="One version: who, when, why, and what it changed")
-async def version(
-    number: Annotated[int, Path(ge=1, le=2**62)], request: Request, service: Here, viewer: Reader
-) -> Response:
+async def version(number: VersionNumber, request: Request, service: Here, viewer: Reader) -> Response:
     one, before = await editions.edition(service.engine, number)
     newest = await editions.newest(service)
     words = words_of(request)
@@ -80,7 +78,7 @@ async def version(
 
 @pages.get("/registry/versions/{number}/preview", include_in_schema=False)
 async def restoration_preview(
-    number: Annotated[int, Path(ge=1, le=2**62)],
+    number: VersionNumber,
     request: Request,
     service: Here,
     reader: Annotated[Caller, may("registry.write")],
