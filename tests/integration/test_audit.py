@@ -109,7 +109,7 @@ async def test_an_approval_says_what_was_before_and_what_is_after(city: City, in
     assert (drafted.after["state"], drafted.after["number"]) == ("draft", draft.number)
     assert (submitted.before, submitted.after) == ({"state": "draft"}, {"state": "pending_approval"})
     assert signed.before == {"state": "pending_approval", "signed_by": None}
-    assert signed.after == {"state": "blown", "signed_by": "street_approver S01"}
+    assert signed.after == {"state": "blown", "signed_by": "街道审签人 S01"}
     assert (signed.role, signed.scope, signed.subject) == ("street_approver", "S01", draft.whistle_id)
     assert {drafted.correlation_id, submitted.correlation_id, signed.correlation_id} == {
         row.correlation_id for row in await intake.rows()
@@ -141,7 +141,7 @@ async def test_every_service_shows_what_a_command_changed(city: City) -> None:
     seen = await starts["escalation"].one("escalation.acknowledge")
     name = f"escalation {rung['escalation_id']}"
     assert seen.before == {name: ["rung 1", "open", None]}
-    assert seen.after == {name: ["rung 1", "open", "arbitrator *"]}
+    assert seen.after == {name: ["rung 1", "open", "区吹哨办裁定人"]}
 
 
 async def test_the_row_is_in_the_transaction_of_the_effect(city: City, intake: Since) -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -32,7 +32,7 @@ from whistle_dispatch.commands import load_pack
 from whistle_dispatch.domain import Pack, read_pack
 from whistle_local import Infrastructure
 from whistle_local.services import ROOMY
-from whistle_shared.auth import create_token
+from whistle_shared.auth import ROLES, Role, create_token
 from whistle_shared.contracts import SINGLE, EventData
 from whistle_shared.db import is_transient, make_engine
 from whistle_shared.messaging import EVENTS
@@ -266,7 +266,7 @@ class Ground:
         known = self._tokens.get((producer, role, scope))
         if known is None:
             async with self.services[producer].group.unit() as unit:
-                known = create_token(unit, f"{role} {scope}", role, scope)
+                known = create_token(unit, f"{ROLES[cast(Role, role)].zh} {scope}".removesuffix(" *"), role, scope)
             self._tokens[producer, role, scope] = known
         return known
 

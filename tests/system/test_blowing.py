@@ -56,13 +56,13 @@ async def test_a_communitys_draft_is_handed_up_signed_and_blown(city: City) -> N
 
         assert (await street.tries_to_step(draft, "approval")).status_code == 403
         signed = await street.signs(draft)
-        assert (signed["state"], signed["signed_by"]) == ("blown", "street_approver S01")
+        assert (signed["state"], signed["signed_by"]) == ("blown", "街道审签人 S01")
     await city.expects_tasks(draft, ["CGJ"])
     await city.expects_in_timeline(
         draft, "whistle_submitted", "whistle_approved", "whistle_blown", "whistle_dispatched"
     )
     seen = await street.sees(draft)
-    assert (seen["facts"]["blown_by"], seen["facts"]["title"]) == ("street_initiator S01", "两处井盖缺失")
+    assert (seen["facts"]["blown_by"], seen["facts"]["title"]) == ("街道吹哨人 S01", "两处井盖缺失")
 
 
 async def test_a_leader_sends_a_draft_back_and_then_keeps_the_matter(city: City) -> None:

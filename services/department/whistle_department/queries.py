@@ -130,8 +130,10 @@ def _ordered(query: Select[Any], order: Order, anchor: Any) -> Select[Any]:
     return query.order_by(t.due_at, t.task_id)
 
 
-async def _found(connection: AsyncConnection, rows: Sequence[Any]) -> list[Found]:
-    told = await store.told_of(connection, {row.whistle_id for row in rows})
+async def _found(connection: AsyncConnection, rows: Sequence[Any], listed: bool = False) -> list[Found]:
+    """`listed`: for a list of a page, which shows a task's banner and its next clock only."""
+    tasks = {row.task_id for row in rows} if listed else None
+    told = await store.told_of(connection, {row.whistle_id for row in rows}, tasks)
     return [_with(row, told.get(row.whistle_id) or store.Told()) for row in rows]
 
 
@@ -239,18 +241,17 @@ async def inbox(engine: AsyncEngine, caller: Caller, now: datetime, limit: int) 
     acknowledged = and_(t.state != "dispatched", t.due_at.is_not(None))
     groups = (t.state == "dispatched", and_(acknowledged, t.due_at > now), and_(acknowledged, t.due_at <= now))
     # What is critical must not stand below lateness that is days old.
-    critical = (tables.whistle.c.facts["urgency"].astext == "critical").desc()
-    by_due = (t.due_at.asc().nulls_last(), t.task_id)
-    orders: tuple[tuple[Any, ...], ...] = ((critical, *by_due), by_due, by_due)
-    short = _short_facts()
+    critical = tables.whistle.c.facts["urgency"].astext == "critical"
+    by_due = (critical.desc(), t.due_at.asc().nulls_last(), t.task_id)
+    unanswered = _joined(_short_facts(), caller).where(groups[0]).order_by(*by_due).limit(limit)
+    queries = (unanswered, *(_due_first(caller, group, limit) for group in groups[1:]))
     async with _snapshot(engine) as connection:
         rows: list[Sequence[Any]] = []
         counts = []
-        for group, order in zip(groups, orders, strict=True):
-            query = _joined(short, caller).where(group).order_by(*order).limit(limit)
+        for group, query in zip(groups, queries, strict=True):
             rows.append((await connection.execute(query)).all())
             counts.append(len(rows[-1]) if len(rows[-1]) < limit else await _count(connection, caller, group))
-        found = iter(await _found(connection, [row for group_rows in rows for row in group_rows]))
+        found = iter(await _found(connection, [row for group_rows in rows for row in group_rows], listed=True))
         waiting, ahead, late = ([next(found) for _ in group_rows] for group_rows in rows)
     return Inbox(waiting, ahead, late, (counts[0], counts[1], counts[2]))
 
@@ -267,11 +268,17 @@ def _short_facts() -> Any:
 
 async def in_hand(engine: AsyncEngine, caller: Caller, limit: int) -> list[Found]:
     """What waits for the department to do something, by what runs out first."""
-    t = tables.task.c
-    query = _joined(_short_facts(), caller).where(tables.IN_HAND)
-    query = query.order_by(t.due_at.asc().nulls_last(), t.task_id).limit(limit)
+    query = _due_first(caller, tables.IN_HAND, limit)
     async with _snapshot(engine) as connection:
-        return await _found(connection, (await connection.execute(query)).all())
+        return await _found(connection, (await connection.execute(query)).all(), listed=True)
+
+
+def _due_first(caller: Caller, wanted: ColumnElement[bool], limit: int) -> Select[Any]:
+    """The tasks that are `wanted`, by what runs out first. They are chosen before their whistles are looked up."""
+    t = tables.task.c
+    by_due = (t.due_at.asc().nulls_last(), t.task_id)
+    first = _own(select(t.task_id), t.department, caller).where(wanted).order_by(*by_due).limit(limit).correlate(None)
+    return _joined(_short_facts(), caller).where(t.task_id.in_(first)).order_by(*by_due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +299,8 @@ async def shares(engine: AsyncEngine, caller: Caller, now: datetime, each: int) 
         counted = (await connection.execute(_first_of_each(caller, now, each))).all()
         wanted = [row.task_id for row in counted if row.standing]
         query = _joined(_short_facts(), caller).where(among(tables.task.c.task_id, wanted))
-        found = {one.task.task_id: one for one in await _found(connection, (await connection.execute(query)).all())}
+        rows = (await connection.execute(query)).all()
+        found = {one.task.task_id: one for one in await _found(connection, rows, listed=True)}
     by_person: dict[str, list[Any]] = {}
     for row in counted:
         by_person.setdefault(row.person, []).append(row)
@@ -336,15 +344,18 @@ async def brief(engine: AsyncEngine, caller: Caller, task_id: UUID) -> Any:
     return row
 
 
-def _lines(caller: Caller, *more: Any) -> Select[Any]:
-    """Lines of the log with the task they are about and its whistle's facts."""
+def _lines(caller: Caller, wanted: ColumnElement[bool], limit: int) -> Select[Any]:
+    """The newest lines of the log that are `wanted`, with their tasks, and with their whistles' facts once chosen."""
     e, t, w = tables.entry.c, tables.task.c, tables.whistle.c
-    query = (
-        select(e.step, e.at, e.person, e.by, e.detail, t.task_id, t.department, t.state, _short_facts(), *more)
+    newest = _own(select(e.position).join_from(tables.entry, tables.task, e.task_id == t.task_id), t.department, caller)
+    newest = newest.where(wanted).order_by(e.at.desc()).limit(limit).correlate(None)
+    return (
+        select(e.step, e.at, e.person, e.by, e.detail, t.task_id, t.department, t.state, _short_facts())
         .join_from(tables.entry, tables.task, e.task_id == t.task_id)
         .join(tables.whistle, and_(t.whistle_id == w.whistle_id, t.round == w.round))
+        .where(e.position.in_(newest))
+        .order_by(e.at.desc())
     )
-    return _own(query, t.department, caller).order_by(e.at.desc())
 
 
 async def asked(engine: AsyncEngine, caller: Caller, now: datetime, limit: int) -> Sequence[Any]:
@@ -358,16 +369,15 @@ async def asked(engine: AsyncEngine, caller: Caller, now: datetime, limit: int) 
     async with engine.connect() as connection:
         rows: list[Any] = []
         for kind in (about_work, appealed):
-            rows += (await connection.execute(_lines(caller).where(kind, ~decided).limit(limit))).all()
+            rows += (await connection.execute(_lines(caller, and_(kind, ~decided), limit))).all()
     return sorted(rows, key=lambda row: row.at, reverse=True)[:limit]
 
 
 async def scored(engine: AsyncEngine, caller: Caller, limit: int) -> Sequence[Any]:
     """The latest scores, newest first."""
+    query = _lines(caller, tables.entry.c.step == "evaluation", limit)
     async with engine.connect() as connection:
-        query = _lines(caller).where(tables.entry.c.step == "evaluation").limit(limit)
-        rows: Sequence[Any] = (await connection.execute(query)).all()
-        return rows
+        return list(await connection.execute(query))
 
 
 async def tasks_of(engine: AsyncEngine, caller: Caller, whistle_ids: Collection[UUID]) -> dict[tuple[UUID, str], Any]:

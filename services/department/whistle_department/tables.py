@@ -23,6 +23,7 @@ from sqlalchemy import (
     Uuid,
     column,
     event,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -79,7 +80,7 @@ task = Table(
     Index("task_due_anywhere", "due_at", "task_id", postgresql_where=column("due_at").is_not(None)),
     Index("task_in_hand", "department", "state", "due_at", "task_id", postgresql_where=text(_IN_HAND)),
 )
-IN_HAND = text(f"task.{_IN_HAND}")
+IN_HAND = literal_column(f"task.{_IN_HAND}", Boolean)
 """Of `task`: whether the department is to do something."""
 
 entry = Table(

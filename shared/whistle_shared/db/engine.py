@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 import structlog
 from sqlalchemy import ARRAY, URL, Column, ColumnElement, Uuid, any_, cast, event, exc, make_url, text
 from sqlalchemy.engine import ExceptionContext
@@ -54,6 +55,7 @@ def make_engine(url: str, *, pool_size: int = 8, name: str = "whistle", patient:
         pool_size=pool_size,
         max_overflow=2,
         pool_timeout=2,
+        json_deserializer=orjson.loads,
         hide_parameters=True,  # errors are logged: what somebody wrote stands in none
         connect_args=encryption
         | {

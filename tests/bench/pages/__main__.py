@@ -3,7 +3,8 @@
 import argparse
 import asyncio
 import sys
-from time import monotonic
+from statistics import median
+from time import monotonic, perf_counter
 
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +42,7 @@ async def _measure(wanted: int, times_each: int, changes: int) -> int:
         began = monotonic()
         there, still_open = await multiply.multiply(onlooker.stage.city, wanted)
         _CONSOLE.print(f"{there} whistles, {still_open} of them open; filled in {monotonic() - began:.0f} s")
+        _CONSOLE.print(_pace())
         slow = _show(await times.costs(onlooker.stage, times_each), await _assets(onlooker))
         _CONSOLE.print(f"the same change with {there} whistles: {await _promptness(onlooker, changes)}")
         for what, people in (
@@ -49,7 +51,19 @@ async def _measure(wanted: int, times_each: int, changes: int) -> int:
         ):
             load = await dashboards.load(onlooker.stage, what, people, _DASHBOARDS, 5)
             _CONSOLE.print(f"{load.open} open dashboards {what} ({load.kinds} kinds): {load.told}")
+        _CONSOLE.print(_pace())
     return 1 if slow else 0
+
+
+def _pace() -> str:
+    """How fast the machine is just now: on a shared one it is not always the same."""
+
+    def once() -> float:
+        began = perf_counter()
+        sum(n * n for n in range(1_000_000))
+        return (perf_counter() - began) * 1000
+
+    return f"the machine's pace: a million squares summed in {median(once() for _ in range(9)):.0f} ms"
 
 
 async def _promptness(onlooker: Onlooker, changes: int) -> str:

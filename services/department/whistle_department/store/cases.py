@@ -137,18 +137,27 @@ async def _load_wanted(unit: Unit, wanted: Sequence[Wanted]) -> None:
     await handovers.load(unit, {each.desk for each in wanted if each.desk})
 
 
-async def told_of(connection: AsyncConnection, whistle_ids: Collection[UUID]) -> dict[UUID, Told]:
-    """What is known of these whistles beside their tasks; silence leaves no entry."""
+async def told_of(
+    connection: AsyncConnection, whistle_ids: Collection[UUID], listed: Collection[UUID] | None = None
+) -> dict[UUID, Told]:
+    """What is known of these whistles beside their tasks; silence leaves no entry.
+
+    `listed`: what a list of these tasks shows, and no more: their own clocks and the rungs that are open.
+    """
     found: dict[UUID, Told] = {}
     e, k, r = tables.entry.c, tables.clock.c, tables.escalation.c
     lines = select(e.whistle_id, *_ENTRY).where(among(e.whistle_id, whistle_ids)).order_by(e.position)
     for whistle_id, *line in await connection.execute(lines):
         found.setdefault(whistle_id, Told()).log.append(domain.Entry(*line))
     clocks = select(k.whistle_id, k.task_id, *_CLOCK).where(among(k.whistle_id, whistle_ids))
+    if listed is not None:
+        clocks = clocks.where(among(k.task_id, listed))
     for whistle_id, task_id, *values in await connection.execute(clocks):
         clock = domain.Clock(*values)
         found.setdefault(whistle_id, Told()).clocks.setdefault(task_id, {})[clock.name] = clock
     escalations = select(r.whistle_id, *_ESCALATION).where(among(r.whistle_id, whistle_ids))
+    if listed is not None:
+        escalations = escalations.where(among(r.task_id, listed), r.status == "open")
     for whistle_id, *values in await connection.execute(escalations):
         raised = domain.Escalation(*values)
         of_task = found.setdefault(whistle_id, Told()).escalations.setdefault(raised.task_id, {})
