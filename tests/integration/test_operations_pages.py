@@ -165,6 +165,25 @@ async def test_who_sees_the_same_shares_one_reading_that_is_new_enough(city: Cit
     assert sum(int(row.open) for row in again.places) == 1
 
 
+async def test_a_scene_is_of_one_moment(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """INVARIANT: what is read of one scene is of one moment, whichever connection reads it."""
+    shown, now, position = scenes.Scenes(city.services["escalation"].engine), city.time.now(), scenes._position
+    viewer = await caller(city, "operations", "*")
+
+    async def then_something_happens(connection: Any) -> int:
+        last = await position(connection)
+        await city.street("S01").blows(category="0701")
+        await city.settles()
+        return last
+
+    monkeypatch.setattr(scenes, "_position", then_something_happens)
+    scene = await shown.of(viewer, midnight(now), now)
+    assert (list(scene.places), list(scene.flow), list(scene.feed), list(scene.upcoming)) == ([], [], [], [])
+    monkeypatch.setattr(scenes, "_position", position)
+    scene = await shown.of(viewer, midnight(now), now, monotonic())
+    assert [bool(part) for part in (scene.places, scene.flow, scene.feed, scene.upcoming)] == [True] * 4
+
+
 async def test_nothing_walks_the_whole_log(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     """INVARIANT: no page reads the whole log: of what has no index it looks back for so far."""
     engine, viewer = city.services["escalation"].engine, await caller(city, "operations", "*")

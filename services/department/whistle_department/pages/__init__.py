@@ -3,6 +3,7 @@
 INVARIANT: what a page shows is what the viewer's department is called to; another's task is as if it did not exist.
 """
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -55,9 +56,11 @@ async def _task(service: Service, viewer: Viewer) -> Panels:
 
 
 async def _overview(service: Service, viewer: Viewer) -> Panels:
-    shares = await queries.shares(service.engine, viewer.caller, viewer.now, _EACH_PERSONS)
-    asked = await queries.asked(service.engine, viewer.caller, viewer.now, overview.ASKED)
-    scored = await queries.scored(service.engine, viewer.caller, _LATEST)
+    shares, asked, scored = await asyncio.gather(
+        queries.shares(service.engine, viewer.caller, viewer.now, _EACH_PERSONS),
+        queries.asked(service.engine, viewer.caller, viewer.now, overview.ASKED),
+        queries.scored(service.engine, viewer.caller, _LATEST),
+    )
     return overview.panels(viewer.words, shares, asked, scored, viewer.now, viewer.caller.scope)
 
 

@@ -4,9 +4,11 @@ No statement reads more than what is under way, what began in the last two weeks
 is as quick with years of whistles behind it as on its first day.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any
@@ -112,44 +114,65 @@ class Scenes:
 
     INVARIANT: reading one part of one scope's scene takes a twentieth of the time at most: what takes long, in a large
     district, is read less often, and the scene shows it as it was some seconds ago.
+    INVARIANT: what is read of one scene is of one moment, whichever connection reads it.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._kept: dict[tuple[Any, ...], _Kept] = {}
         self._scenes: dict[tuple[Any, ...], tuple[float, Scene]] = {}
+        self._one_at_a_time = asyncio.Lock()
 
     async def of(self, caller: Caller, today: datetime, now: datetime, since: float = inf) -> Scene:
         """Everything the dashboard shows. `today`: the local midnight before `now`; both business time, UTC. What was
         read for somebody who sees the same, in another language or role, is new enough if that was `since`."""
-        whose, began = (caller.scope, caller.of_street, caller.grid, today), monotonic()
-        read_at, scene = self._scenes.get(whose, (0.0, None))
-        if scene is None or read_at < since:
-            scene = await self._read(caller, today, now, whose)
-            if len(self._scenes) > _MOST_SCENES:
-                self._scenes.clear()
-            self._scenes[whose] = began, scene
-        return scene
+        whose = (caller.scope, caller.of_street, caller.grid, today)
+        async with self._one_at_a_time:
+            began = monotonic()
+            read_at, scene = self._scenes.get(whose, (0.0, None))
+            if scene is None or read_at < since:
+                scene = await self._read(caller, today, now, whose)
+                if len(self._scenes) > _MOST_SCENES:
+                    self._scenes.clear()
+                self._scenes[whose] = began, scene
+            return scene
 
     async def _read(self, caller: Caller, today: datetime, now: datetime, whose: tuple[Any, ...]) -> Scene:
-        async with self._engine.connect() as plain:
-            connection = await plain.execution_options(isolation_level="REPEATABLE READ")
+        """By two connections: PostgreSQL has a processor for each, for this process waits meanwhile."""
+        async with self._engine.connect() as first, self._engine.connect() as second:
+            left = await first.execution_options(isolation_level="REPEATABLE READ")
+            right = await second.execution_options(isolation_level="REPEATABLE READ")
+            last = await _position(left)
+            moment = await left.scalar(text("select pg_export_snapshot()"))
+            await right.execute(text(f"set transaction snapshot '{moment}'"))
 
-            async def rows(part: str, query: Any) -> Sequence[Any]:
+            async def rows(connection: AsyncConnection, part: str, query: Any) -> Sequence[Any]:
                 return await self._rows(connection, (part, *whose), query)
 
-            last = await _position(connection)
-            return Scene(
-                position=last,
-                places=await rows("places", _places(caller)),
-                duties=await rows("duties", _duties(caller, now)),
-                rungs={row.rung: row.n for row in await rows("rungs", open_by_rung(caller))},
-                worst=await rows("worst", _worst(caller)),
-                upcoming=await rows("upcoming", _upcoming(caller)),
-                flow=await rows("flow", _flow(caller, today, now)),
-                feed=await self._feed(rows, caller, last),
-                stuck=await rows("stuck", _stuck(caller)),
-            )
+            async def of_time() -> dict[str, Any]:
+                return {
+                    "duties": await rows(left, "duties", _duties(caller, now)),
+                    "rungs": {row.rung: row.n for row in await rows(left, "rungs", open_by_rung(caller))},
+                    "worst": await rows(left, "worst", _worst(caller)),
+                    "upcoming": await rows(left, "upcoming", _upcoming(caller)),
+                    "flow": await rows(left, "flow", _flow(caller, today, now)),
+                }
+
+            async def of_place_and_log() -> dict[str, Any]:
+                return {
+                    "places": await rows(right, "places", _places(caller)),
+                    "feed": await self._feed(partial(rows, right), caller, last),
+                    "stuck": await rows(right, "stuck", _stuck(caller)),
+                }
+
+            # Neither connection may be given back while the other half still reads.
+            halves = await asyncio.gather(of_time(), of_place_and_log(), return_exceptions=True)
+        parts: dict[str, Any] = {}
+        for half in halves:
+            if isinstance(half, BaseException):
+                raise half
+            parts |= half
+        return Scene(position=last, **parts)
 
     async def _feed(self, rows: Callable[[str, Any], Awaitable[Sequence[Any]]], caller: Caller, last: int) -> Any:
         found: Sequence[Any] = ()
